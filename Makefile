@@ -75,7 +75,7 @@ test: build devstack ## Run every test on the embedded stack.
 	$(GO) test -timeout 30m $(filter-out -race,$(TEST_FLAGS)) $(NUMERIC) $(RULES)
 	$(GO) test $(TEST_FLAGS) -run '$(NUMERIC_RUN)' $(NUMERIC)
 	bin/devstack run --ephemeral -- $(GO) test -timeout 30m $(filter-out -race,$(TEST_FLAGS)) ./rebuild
-	bin/devstack run --ephemeral -- $(GO) test -timeout 30m $(TEST_FLAGS) $$($(GO) list ./... | grep -vE '/(forecast/prophet(/diagnostics)?|forecast/scor(ing|eboard)|quality|filecheck|rebuild)$$')
+	bin/devstack run --ephemeral -- $(GO) test -timeout 45m $(TEST_FLAGS) $$($(GO) list ./... | grep -vE '/(forecast/prophet(/diagnostics)?|forecast/scor(ing|eboard)|quality|filecheck|rebuild)$$')
 
 .PHONY: test-bad-bars
 test-bad-bars: ## Send 1,000 bad bars of each kind through the activities instead of the 100 of make test.
@@ -87,14 +87,15 @@ test-tampering: devstack ## Change the stored record in N places (default 1,000)
 
 KILLS ?= 20
 SEED  ?= 0
-.PHONY: test-kill
-test-kill: build devstack ## Kill worker, API, Temporal and database KILLS times (default 20) in the middle of runs. SEED=<printed seed> repeats a test.
-	$(GO) test -count=1 -v -timeout 20m -run '^TestKills$$' ./e2e -timed -kills $(KILLS) -seed $(SEED)
+.PHONY: chaos
+chaos: build devstack ## Kill worker, API, Temporal and database KILLS times (default 20) while runs, backfills and decisions go on; the last line is JSON. SEED=<printed seed> repeats it.
+	@result=$$(mktemp); $(GO) test -count=1 -v -timeout 60m -run '^TestChaos$$' ./e2e -timed -kills $(KILLS) -seed $(SEED) -chaos-result $$result; \
+	  code=$$?; cat $$result; rm -f $$result; exit $$code
 
 .PHONY: test-databases
 test-databases: build devstack ## Run the store's tests and first starts on the embedded database, MySQL and MariaDB (ETFCAST_TEST_MYSQL_DSN, ETFCAST_TEST_MARIADB_DSN).
-	ETFCAST_NO_SKIP=1 bin/devstack run --ephemeral -- $(GO) test $(TEST_FLAGS) -count=1 -run TestFirstStart ./e2e
-	ETFCAST_NO_SKIP=1 bin/devstack run --ephemeral -- $(GO) test $(TEST_FLAGS) -count=1 ./db ./db/column ./deploy
+	ETFCAST_NO_SKIP=1 bin/devstack run --ephemeral -- $(GO) test $(TEST_FLAGS) -count=1 -timeout 45m -run 'TestFirstStart|TestReadOnlyDatabase' ./e2e
+	ETFCAST_NO_SKIP=1 bin/devstack run --ephemeral -- $(GO) test $(TEST_FLAGS) -count=1 -timeout 45m ./db ./db/column ./deploy
 
 .PHONY: test-monitoring
 test-monitoring: build devstack ## Run the dashboards' queries on the demo's data and the rules on a Prometheus that scrapes it (prometheus, promtool; the variables of test-databases).
@@ -180,6 +181,14 @@ bench-seed: build devstack ## The same with ten years of bars on that server, ag
 .PHONY: bench-store
 bench-store: ## Measure Persist against LOAD DATA on a real MySQL (ETFCAST_TEST_MYSQL_DSN).
 	@$(GO) run ./bench/store
+
+.PHONY: bench-krx
+bench-krx: devstack ## One session of 900 ETFs from a local stand-in for the Korea Exchange, through Fetch, Validate and Persist. MYSQL=1 uses the server of ETFCAST_TEST_MYSQL_DSN.
+	@bin/devstack run --ephemeral -- $(GO) run ./bench/krx -n $(if $(filter file,$(origin N)),900,$(N)) $(if $(MYSQL),-mysql) $(BENCH_FLAGS)
+
+.PHONY: bench-backfill
+bench-backfill: build devstack ## Backfill N simulated ETFs (default 50) over 20 years, against LOAD DATA on the same server, a real MySQL (ETFCAST_TEST_MYSQL_DSN).
+	@bin/devstack run --ephemeral --quiet -- $(GO) run ./bench/backfill -etfcast bin/etfcast $(if $(filter file,$(origin N)),,-n $(N)) $(BENCH_FLAGS)
 
 .PHONY: bench-scores
 bench-scores: ## Score 10,000 due forecasts, and read the sums of a year, on a real MySQL (ETFCAST_TEST_MYSQL_DSN).
@@ -279,7 +288,7 @@ generate-check: generate ## Fail if generated code is not up to date.
 	@git diff --exit-code --stat -- db api || { echo "generated code is out of date: run 'make generate' and commit" >&2; exit 1; }
 
 .PHONY: record-histories
-record-histories: build devstack ## Record workflow histories for the replay tests (only from the released commit: see docs/workflows.md).
+record-histories: build devstack ## Record workflow histories for the replay tests (only from a commit: see docs/workflows.md). RECORD_FLAGS="--only backfill" records some.
 	bin/devstack run --ephemeral -- $(GO) run ./e2e/record --label "$$(bin/etfcast version | cut -d' ' -f2)" $(RECORD_FLAGS)
 
 ETFCAST ?= bin/etfcast

@@ -39,6 +39,8 @@ const (
 	TypeSourceInvalid     = "SourceInvalid"
 	TypeSourceMismatch    = "SourceMismatch"
 	TypeSourceFault       = "SourceFault"
+	TypeSourceQuota       = "SourceQuota"
+	TypeSourceOpen        = "SourceOpen"
 )
 
 // The types the workflows themselves end with.
@@ -109,6 +111,10 @@ var errorTypes = []ErrorType{
 		"no; the next source at once", "Name only sources with the same basis (`etfcast etf edit`), or register the series under another symbol."},
 	{TypeSourceFault, "The adapter has a bug.",
 		"no; the next source at once", "Report it with the message and the workflow's history."},
+	{TypeSourceQuota, "The source's daily quota of requests is used up; the message says until when.",
+		"no; the next source at once. A backfill waits until the quota is renewed", "Nothing: a later run has it again. `etfcast source show NAME` shows what is left; `--source-quota` sets the limit that your plan has."},
+	{TypeSourceOpen, "The source has failed so often that it is not asked for now: its circuit breaker is open.",
+		"no; the next source at once", "Nothing: the source is tried again after a while. `etfcast source show NAME` shows why it failed and when that is."},
 	{TypeNoWorker, "No worker polled the source's task queue for 4 hours.",
 		"the next source", "Start a worker with this source. The Web UI lists the pollers of a task queue."},
 	{TypeModelFailed, "One model made no forecast; the message says which and why. Everything else is stored, including the benchmark's forecast, and the outcome is the same as without the error.",
@@ -140,13 +146,15 @@ type ErrorDetail struct {
 	Attempt int32  `json:"attempt"`
 	Field   string `json:"field,omitempty"`
 	Remedy  string `json:"remedy,omitempty"`
+	// RetryAt is when another attempt is worth making: a quota is renewed, or a breaker lets a request through. Zero if that is not known.
+	RetryAt time.Time `json:"retry_at,omitzero"`
 }
 
 // IsSourceError reports whether an error type concerns one source only, so that the next source is worth trying.
 func IsSourceError(errorType string) bool {
 	switch errorType {
 	case TypeSourceUnavailable, TypeSourceRateLimited, TypeSourceNotFound, TypeSourceDenied, TypeSourceCorrupt,
-		TypeSourceInvalid, TypeSourceMismatch, TypeSourceFault:
+		TypeSourceInvalid, TypeSourceMismatch, TypeSourceFault, TypeSourceQuota, TypeSourceOpen:
 		return true
 	}
 	return false
@@ -159,6 +167,7 @@ var errWorkerStopping = &etf.Error{Kind: etf.KindUnavailable, Message: "the work
 type sourceError struct {
 	source   string
 	mismatch bool // the response can't continue the stored series
+	open     bool // its breaker is open: it was not asked
 	// A source that asks to wait beyond until is not waited for, if until is set.
 	until, now time.Time
 	err        error
@@ -325,7 +334,13 @@ func translationOf(err error) translation {
 	if source.mismatch {
 		return translation{TypeSourceMismatch, hopeless}
 	}
+	if source.open {
+		return translation{TypeSourceOpen, hopeless}
+	}
 	var e *etf.Error
+	if errors.As(err, &e) && !e.Until.IsZero() {
+		return translation{TypeSourceQuota, hopeless}
+	}
 	if errors.As(err, &e) && e.RetryAfter > 0 && (e.RetryAfter > longestRetryAfter || source.tooLate(e.RetryAfter)) {
 		return translation{sourceTranslations[kind].errorType, hopeless}
 	}
@@ -340,7 +355,7 @@ func (s spent) appError(err error, to translation, attempt int32, retry bool) er
 	}
 	var e *etf.Error
 	if errors.As(err, &e) {
-		detail.Field, detail.Remedy = etf.Clip(e.Field, 100), etf.Clip(e.Remedy, 200)
+		detail.Field, detail.Remedy, detail.RetryAt = etf.Clip(e.Field, 100), etf.Clip(e.Remedy, 200), e.Until
 		if retry && e.RetryAfter > 0 {
 			options.NextRetryDelay = min(e.RetryAfter, longestRetryAfter)
 		}
@@ -348,3 +363,6 @@ func (s spent) appError(err error, to translation, attempt int32, retry bool) er
 	options.Details = []any{detail}
 	return temporal.NewApplicationErrorWithOptions(etf.Clip(err.Error(), errorText), to.errorType, options)
 }
+
+// SourceErrorType returns the type that a source's error becomes.
+func SourceErrorType(err error) string { return translationOf(&sourceError{err: err}).errorType }

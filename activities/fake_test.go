@@ -3,9 +3,11 @@ package activities
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,6 +20,7 @@ import (
 	"github.com/etfcast/etfcast/calendar"
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/forecast"
+	"github.com/etfcast/etfcast/quality"
 )
 
 var friday = etf.MustSession("2025-09-26")
@@ -30,10 +33,12 @@ func clock() time.Time { return fridayEvening }
 // fakeStore keeps everything in memory and follows the ports' contracts as far as the tests need. err holds the errors
 // its methods return, by method name.
 type fakeStore struct {
+	seconds   map[string]etf.SecondOpinion
 	weights   []etf.BacktestWeights
 	Scores    // nil: what is scored is tested on the database
 	Backtests // nil, like the next
 	BacktestHistory
+	Backfills
 	stored    etf.Stored
 	fetches   map[string]etf.Fetch
 	responses map[string]etf.Response
@@ -46,6 +51,10 @@ type fakeStore struct {
 	etf       etf.ETF
 	persisted etf.Persisted
 	replaced  etf.Replacement
+	grounds   etf.Grounds
+	// onStaged is called after what is staged has been read; judgedOn has the grounds of the judgements that were stored.
+	onStaged  func()
+	judgedOn  []etf.Grounds
 	first     etf.Session // stored
 	listed    etf.Session
 	history   etf.History
@@ -69,9 +78,10 @@ type fakeStore struct {
 	scope    etf.AnchorScope
 	// assessments are by exchange and session; matured are returned by target and horizon, losses whatever is asked for.
 	assessments map[string]etf.Assessment
-	gate        []etf.GateVerdict
-	matured     map[etf.Session]map[int][]etf.MaturedForecast
-	losses      []etf.SessionLosses
+	fakeStates
+	gate    []etf.GateVerdict
+	matured map[etf.Session]map[int][]etf.MaturedForecast
+	losses  []etf.SessionLosses
 }
 
 func assessmentKey(exchange etf.Exchange, session etf.Session) string {
@@ -140,7 +150,7 @@ func (s *fakeStore) SessionLosses(context.Context, etf.ScoreFilter) ([]etf.Sessi
 
 func newFakeStore() *fakeStore {
 	return &fakeStore{
-		fetches: map[string]etf.Fetch{}, responses: map[string]etf.Response{}, forecasts: map[string]etf.Forecast{},
+		seconds: map[string]etf.SecondOpinion{}, fetches: map[string]etf.Fetch{}, responses: map[string]etf.Response{}, forecasts: map[string]etf.Forecast{},
 		assessments: map[string]etf.Assessment{},
 		rows:        map[etf.Symbol]etf.RunETF{}, err: map[string]error{}, times: map[string]int{},
 	}
@@ -155,7 +165,7 @@ func (s *fakeStore) ETF(context.Context, etf.Symbol) (etf.ETF, error) {
 	return s.etf, s.called("ETF")
 }
 
-func (s *fakeStore) Due(_ context.Context, _ etf.Exchange, _ []etf.Symbol, after etf.Symbol, limit int) ([]etf.ETF, error) {
+func (s *fakeStore) Due(_ context.Context, _ etf.Exchange, _ etf.Session, _ []etf.Symbol, after etf.Symbol, limit int) ([]etf.ETF, error) {
 	var due []etf.ETF
 	for _, e := range s.etfs {
 		if e.Symbol > after && len(due) < limit {
@@ -176,15 +186,25 @@ func (s *fakeStore) SaveFetch(_ context.Context, f etf.Fetch, a etf.Response) er
 	return s.called("SaveFetch")
 }
 
+func (s *fakeStore) SaveCheck(_ context.Context, fetch, second string, session etf.Session) error {
+	s.seconds[fetch] = quality.SecondOpinion(s.fetches[second], s.responses[second], session)
+	return s.called("SaveCheck")
+}
+
 func (s *fakeStore) Staged(_ context.Context, fetch string) (etf.Staged, error) {
 	f, ok := s.fetches[fetch]
 	if !ok {
 		return etf.Staged{}, etf.NotFound("fetch", "no such fetch", "")
 	}
 	a := s.responses[fetch]
+	grounds := s.grounds
+	if s.onStaged != nil {
+		s.onStaged()
+	}
 	return etf.Staged{
-		Fetch: f, Bars: a.Bars, Actions: a.Actions, Defects: a.Defects, Known: s.known, Splits: s.splits, Initial: s.stored.Bars == 0,
-		First: s.first, Listed: s.listed,
+		Grounds: grounds,
+		Fetch:   f, Bars: a.Bars, Actions: a.Actions, Defects: a.Defects, Known: s.known, Splits: s.splits, Initial: s.stored.Bars == 0,
+		First: s.first, Listed: s.listed, Second: s.seconds[fetch],
 	}, s.called("Staged")
 }
 
@@ -194,6 +214,13 @@ func (s *fakeStore) DiscardStaged(context.Context, etf.RunID) (int, error) {
 
 // SaveFindings reports every finding as new, except those with an entry in s.reported.
 func (s *fakeStore) SaveFindings(_ context.Context, j etf.Judgement) ([]etf.Reported, error) {
+	if j.Grounds == nil {
+		return nil, errors.New("judged on no grounds")
+	}
+	if *j.Grounds != s.grounds {
+		return nil, cmp.Or[error](s.called("SaveFindings"), &etf.Error{Kind: etf.KindConflict, Message: "outdated", Err: etf.ErrOutdated})
+	}
+	s.judgedOn = append(s.judgedOn, s.grounds)
 	s.findings, s.verdicts = j.Findings, j.Verdicts
 	list := slices.Clone(s.reported)
 	if list == nil {
@@ -220,6 +247,9 @@ func (s *fakeStore) Persist(context.Context, string) (etf.Persisted, error) {
 
 func (s *fakeStore) Replace(_ context.Context, _ string, r etf.Replacement) (etf.Persisted, []string, error) {
 	s.replaced = r
+	if !r.Outdated && len(s.judgedOn) > 0 && s.judgedOn[len(s.judgedOn)-1] != s.grounds {
+		return etf.Persisted{}, nil, cmp.Or[error](s.called("Replace"), &etf.Error{Kind: etf.KindConflict, Message: "outdated", Err: etf.ErrOutdated})
+	}
 	return s.persisted, nil, s.called("Replace")
 }
 
@@ -450,4 +480,70 @@ func (fakeFitted) MarshalBinary() ([]byte, error) { return nil, nil }
 
 func (s *fakeStore) DecideAction(_ context.Context, d etf.ActionDecision) (etf.ActionDecided, error) {
 	return etf.ActionDecided{Action: etf.StatedAction{ID: d.Action, Symbol: d.Symbol, Status: d.Status, By: d.By, Why: d.Why}}, nil
+}
+
+// fakeStates keep breakers and quotas, without other writers.
+type fakeStates struct {
+	mu       sync.Mutex
+	breakers map[string]etf.Breaker
+	quotas   map[string]etf.QuotaUse
+	named    map[string][]etf.SourceETF
+	writes   int // changes of breakers
+}
+
+func (s *fakeStates) Breaker(_ context.Context, source string) (etf.Breaker, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := s.breakers[source]
+	b.Source = source
+	return b, nil
+}
+
+func (s *fakeStates) ChangeBreaker(_ context.Context, source string, change func(etf.Breaker) etf.Breaker) (etf.Breaker, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.breakers == nil {
+		s.breakers = map[string]etf.Breaker{}
+	}
+	b := s.breakers[source]
+	b.Source = source
+	s.breakers[source] = change(b)
+	s.writes++
+	return s.breakers[source], nil
+}
+
+func (s *fakeStates) TakeQuota(_ context.Context, r etf.QuotaRequest) (etf.QuotaUse, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.quotas == nil {
+		s.quotas = map[string]etf.QuotaUse{}
+	}
+	key := r.Source + " " + r.Day.String()
+	u, err := s.quotas[key].Take(r)
+	if err == nil {
+		s.quotas[key] = u
+	}
+	return u, err
+}
+
+func (s *fakeStates) RefuseQuota(_ context.Context, source string, day etf.Session) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.quotas == nil {
+		s.quotas = map[string]etf.QuotaUse{}
+	}
+	u := s.quotas[source+" "+day.String()]
+	u.Refused = true
+	s.quotas[source+" "+day.String()] = u
+	return nil
+}
+
+func (s *fakeStates) QuotaUse(_ context.Context, source string, day etf.Session) (etf.QuotaUse, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.quotas[source+" "+day.String()], nil
+}
+
+func (s *fakeStates) SourceETFs(context.Context) (map[string][]etf.SourceETF, error) {
+	return s.named, nil
 }

@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/etfcast/etfcast/calendar"
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/quality"
 )
 
 // TrailingSessions is how many sessions before the last stored one in use every update fetches again: three weeks of trading.
@@ -24,9 +26,16 @@ const saveTime = 30 * time.Second
 
 // Fetching fetches from one source.
 type Fetching struct {
-	Store  Fetches
+	Store Fetches
+	// States are the breakers and quotas; nil means that there are none.
+	States SourceStates
 	Source Source
-	Now    func() time.Time
+	// Quota is the limit of requests per day, over all workers; 0 means no limit.
+	Quota int
+	Now   func() time.Time
+
+	etfs   sourceCounts
+	usedUp usedUp
 }
 
 // FetchInput asks for one ETF's bars up to and including Session.
@@ -41,6 +50,15 @@ type FetchInput struct {
 	Until time.Time `json:"until,omitzero"`
 	// Whole asks for the whole history, whatever is stored.
 	Whole bool `json:"whole,omitempty"`
+	// Window asks for these sessions exactly, whatever is stored; Session is its last then.
+	Window etf.Window `json:"window,omitzero"`
+	// Basis is that of the series, if the ETF's sources have several (etf.SeriesBasis): a source of another one is not asked.
+	Basis etf.Basis `json:"basis,omitempty"`
+	// Check: the response is only compared with another source's, so that its basis does not matter; the window is that of a second
+	// opinion.
+	Check bool `json:"check,omitempty"`
+	// Behind: for a backfill, which leaves a source the requests that the daily runs of the day need.
+	Behind bool `json:"behind,omitempty"`
 }
 
 // FetchResult refers to a stored response.
@@ -58,10 +76,14 @@ type FetchResult struct {
 // Fetch fetches the whole history of an ETF without stored bars, and if it is asked to, otherwise from TrailingSessions before
 // the last stored session in use on, and stores the raw response and the staged rows. It returns a reference to them.
 //
-// A response that can't be parsed, or has another basis or currency, is an error; its body is kept all the same.
+// A response that can't be parsed, or has another basis or currency, is an error; its body is kept all the same. Prices that the source says
+// are in another unit of the ETF's money, pence instead of pounds, are converted.
 //
 // The fetch's ID is a hash of the workflow run and the activity, so it is the same for every attempt. An attempt that
 // finds the stored response of an earlier one returns that: however many attempts it takes, one fetch has one response.
+//
+// The source is not asked while its breaker is open or its daily quota is used up. Each attempt counts as a request; one for a backfill or a
+// comparison leaves the daily runs what they need of the quota.
 func (a *Fetching) Fetch(ctx context.Context, in FetchInput) (FetchResult, error) {
 	info := activity.GetInfo(ctx)
 	id := fetchID(info.WorkflowExecution.RunID, info.ActivityID)
@@ -78,9 +100,23 @@ func (a *Fetching) Fetch(ctx context.Context, in FetchInput) (FetchResult, error
 	if err != nil {
 		return FetchResult{}, err
 	}
-	window, err := fetchWindow(in.Exchange, in.Session, stored, in.Whole)
-	if err != nil {
-		return FetchResult{}, err
+	if in.Check {
+		in.Basis, stored.Basis = "", ""
+		if in.Window, err = checkWindow(in.Exchange, in.Session); err != nil {
+			return FetchResult{}, err
+		}
+	}
+	if err := otherBasis(a.Source.Name(), in, stored); err != nil {
+		return FetchResult{}, &sourceError{source: a.Source.Name(), mismatch: true, err: err}
+	}
+	window := in.Window
+	if window == (etf.Window{}) {
+		if window, err = fetchWindow(in.Exchange, in.Session, stored, in.Whole); err != nil {
+			return FetchResult{}, err
+		}
+		if window, err = limited(window, in.Exchange, etf.Source(a.Source.Name())); err != nil {
+			return FetchResult{}, err
+		}
 	}
 	now := a.Now()
 	// The source's deadline is before the attempt's, so that a source that hangs uses up one attempt and the next source
@@ -91,9 +127,13 @@ func (a *Fetching) Fetch(ctx context.Context, in FetchInput) (FetchResult, error
 	}
 	fetchCtx, cancel := context.WithDeadline(ctx, deadline.Add(-saveTime))
 	defer cancel()
-	response, err := a.request(fetchCtx, etf.Query{
-		Symbol: in.Symbol, Ref: in.Ref, Exchange: in.Exchange, Currency: in.Currency, Window: window, AsOf: now,
-	})
+	query := etf.Query{Symbol: in.Symbol, Ref: in.Ref, Exchange: in.Exchange, Currency: in.Currency, Window: window, AsOf: now}
+	asked, err := a.ask(ctx, in, query)
+	if err != nil {
+		return FetchResult{}, err
+	}
+	defer asked.end(ctx)
+	response, err := a.request(fetchCtx, query)
 	record := func(id string, response etf.Response) error {
 		hash := sha256.Sum256(response.Raw)
 		return a.Store.SaveFetch(ctx, etf.Fetch{
@@ -109,7 +149,7 @@ func (a *Fetching) Fetch(ctx context.Context, in FetchInput) (FetchResult, error
 			return err
 		}
 		kept := fetchID(info.WorkflowExecution.RunID, fmt.Sprintf("%s/refused-%d", info.ActivityID, info.Attempt))
-		if saveErr := record(kept, etf.Response{Basis: etf.BasisUnknown, Request: response.Request, MediaType: response.MediaType, Raw: response.Raw}); saveErr != nil {
+		if saveErr := record(kept, etf.Response{Basis: etf.BasisUnknown, Request: response.Request, MediaType: response.MediaType, Raw: response.Raw, Shared: response.Shared}); saveErr != nil {
 			activity.GetLogger(ctx).Warn("body of the refused response not kept", "error", saveErr)
 			return err
 		}
@@ -122,7 +162,15 @@ func (a *Fetching) Fetch(ctx context.Context, in FetchInput) (FetchResult, error
 		if etf.KindOf(err) == etf.KindCorrupt {
 			err = refused(err)
 		}
-		return FetchResult{}, &sourceError{source: a.Source.Name(), until: in.Until, now: a.Now(), err: err}
+		err = &sourceError{source: a.Source.Name(), until: in.Until, now: a.Now(), err: err}
+		if !interrupted(ctx) {
+			asked.failed(ctx, err)
+		}
+		return FetchResult{}, err
+	}
+	asked.succeeded(ctx)
+	if response, err = response.InCurrency(in.Currency); err != nil {
+		return FetchResult{}, &sourceError{source: a.Source.Name(), err: refused(err)}
 	}
 	if err := mismatch(response, stored, in.Currency); err != nil {
 		return FetchResult{}, &sourceError{source: a.Source.Name(), mismatch: true, err: refused(err)}
@@ -165,6 +213,19 @@ func fetchID(run, activityID string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
+// checkWindow is what a second source is asked for.
+func checkWindow(exchange etf.Exchange, session etf.Session) (etf.Window, error) {
+	cal, err := calendar.For(exchange)
+	if err != nil {
+		return etf.Window{}, err
+	}
+	from, err := cal.Nth(session, -quality.SecondReach)
+	if err != nil {
+		return etf.Window{}, err
+	}
+	return etf.Window{From: from, To: session}, nil
+}
+
 // fetchWindow never ends after the session: a run for an earlier session must not fetch later prices.
 func fetchWindow(exchange etf.Exchange, session etf.Session, stored etf.Stored, whole bool) (etf.Window, error) {
 	if stored.Bars == 0 || whole {
@@ -184,6 +245,47 @@ func fetchWindow(exchange etf.Exchange, session etf.Session, stored etf.Stored, 
 		from = cal.Range().From // the calendar has fewer than TrailingSessions before it
 	}
 	return etf.Window{From: from, To: session}, nil
+}
+
+// dayRequests is how many sessions before the newest one a fetch asks for at most if each is a request.
+const dayRequests = 60
+
+// limited makes a window no longer than a fetch may ask the source for. One that needs a request for each session has no whole
+// history: what is older than the trailing sessions is the business of a backfill.
+func limited(w etf.Window, exchange etf.Exchange, source etf.SourceTraits) (etf.Window, error) {
+	if !source.DayResponses {
+		return w, nil
+	}
+	cal, err := calendar.For(exchange)
+	if err != nil {
+		return w, err
+	}
+	before := dayRequests
+	if w.From.IsZero() {
+		before = TrailingSessions
+	}
+	if from, err := cal.Nth(w.To, -before); err == nil {
+		w.From = max(w.From, from)
+	}
+	return w, nil
+}
+
+// otherBasis refuses a source whose prices can't be those of the series, before it is asked.
+func otherBasis(source string, in FetchInput, stored etf.Stored) error {
+	if in.Basis == "" {
+		return nil
+	}
+	if want := cmp.Or(stored.Basis, in.Basis); onOtherBasis(source, want) {
+		return etf.Invalid("basis", fmt.Sprintf("%s's prices are %s, but the series is %s: they can be compared with it, and not continue it", source, etf.Source(source).Basis, want),
+			"add a source with the series' basis: `etfcast etf edit` changes the sources")
+	}
+	return nil
+}
+
+// onOtherBasis reports whether the source declares another basis.
+func onOtherBasis(source string, basis etf.Basis) bool {
+	declared := etf.Source(source).Basis
+	return declared != "" && declared != etf.BasisUnknown && declared != basis
 }
 
 // mismatch rejects a response that can't continue the stored series: prices of another basis or currency.

@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -49,6 +50,89 @@ func TestFetchWindow(t *testing.T) {
 				t.Errorf("the whole history is from %s to %s, %v", w.From, w.To, err)
 			}
 		})
+	}
+}
+
+// A source that needs a request for each session is never asked for a whole history.
+func TestLimitedWindow(t *testing.T) {
+	t.Parallel()
+	krx, yahoo := etf.Source("krx"), etf.Source("yahoo")
+	to := etf.MustSession("2026-01-23")
+	for _, c := range []struct {
+		source     etf.SourceTraits
+		from, want string
+	}{
+		{yahoo, "", ""}, {yahoo, "2020-01-02", "2020-01-02"},
+		{krx, "", "2026-01-02"},           // the fifteenth session before; the exchange was closed on 2025-12-31 and 2026-01-01
+		{krx, "2026-01-05", "2026-01-05"}, // as asked for
+		{krx, "2020-01-02", "2025-10-28"}, // the sixtieth before: 64 weekdays from then on, less three closures
+	} {
+		w := etf.Window{To: to}
+		if c.from != "" {
+			w.From = etf.MustSession(c.from)
+		}
+		got, err := limited(w, etf.XKRX, c.source)
+		if err != nil || got.From.String() != c.want || got.To != to {
+			t.Errorf("%s from %q: %s to %s, %v; want from %s", c.source.Name, c.from, got.From, got.To, err, c.want)
+		}
+	}
+}
+
+// A source with another basis than the series never takes the first one's place, not even for an ETF without prices.
+func TestOtherBasis(t *testing.T) {
+	t.Parallel()
+	refs := func(names ...string) (list []etf.SourceRef) {
+		for _, n := range names {
+			list = append(list, etf.SourceRef{Name: n})
+		}
+		return list
+	}
+	for _, c := range []struct {
+		sources []string
+		want    etf.Basis
+	}{
+		{[]string{"krx", "naver"}, etf.AsTraded}, {[]string{"krx", "yahoo", "naver"}, etf.AsTraded}, {[]string{"naver", "krx"}, etf.TotalAdjusted}, {[]string{"krx", "yahoo"}, ""},
+		{[]string{"naver"}, ""}, {[]string{"file", "naver"}, ""}, {[]string{"naver", "file"}, ""}, {[]string{"krx", "added-later"}, ""}, {nil, ""},
+	} {
+		if got := etf.SeriesBasis(refs(c.sources...)); got != c.want {
+			t.Errorf("%v: %q, want %q", c.sources, got, c.want)
+		}
+	}
+	for _, c := range []struct {
+		source        string
+		basis, stored etf.Basis
+		ok            bool
+	}{
+		{"naver", etf.AsTraded, "", false}, {"naver", etf.AsTraded, etf.AsTraded, false}, {"krx", etf.AsTraded, "", true}, {"krx", etf.AsTraded, etf.TotalAdjusted, false},
+		{"naver", "", etf.AsTraded, true}, // its response decides
+		{"file", etf.AsTraded, "", true},
+	} {
+		err := otherBasis(c.source, FetchInput{Basis: c.basis}, etf.Stored{Basis: c.stored})
+		if c.ok != (err == nil) || err != nil && (etf.KindOf(err) != etf.KindInvalid || !strings.Contains(err.Error(), string(etf.Source(c.source).Basis)+", but the series is "+string(cmp.Or(c.stored, c.basis)))) {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+}
+
+// The body of a response that can't be read is kept with those that it shares.
+func TestRefusedResponseKeepsSharedBodies(t *testing.T) {
+	t.Parallel()
+	shared := []etf.SharedBody{etf.NewSharedBody([]byte("a day"))}
+	store, source := newFakeStore(), &fakeSource{
+		response: etf.Response{Request: "GET x", Raw: []byte("manifest"), MediaType: etf.ManifestType, Shared: shared},
+		err:      &etf.Error{Kind: etf.KindCorrupt, Message: "changed"},
+	}
+	f := &Fetching{Store: store, Source: source, Now: clock}
+	if _, err := do[FetchResult](t, newEnv(t, f), f.Fetch, fetchSPY); typeOf(err) != TypeSourceCorrupt {
+		t.Fatal(err)
+	}
+	if len(store.responses) != 1 {
+		t.Fatalf("%d responses kept", len(store.responses))
+	}
+	for _, r := range store.responses {
+		if !slices.EqualFunc(r.Shared, shared, func(a, b etf.SharedBody) bool { return a.Hash == b.Hash }) {
+			t.Errorf("kept %+v", r)
+		}
 	}
 }
 

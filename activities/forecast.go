@@ -245,6 +245,9 @@ func (a *Forecasting) fit(ctx context.Context, in ForecastInput, m Model, data m
 	if by.state != nil {
 		made, params = calibrated(ctx, made, data.Input, m, by)
 	}
+	if params, err = issue.DatedParams(params, data.Series.CalendarVersion); err != nil {
+		return etf.Forecast{}, nil, err
+	}
 	f = etf.Forecast{
 		Symbol: in.Symbol, Model: m.Name(), Origin: in.Session, DataVersion: data.version, Basis: data.Basis,
 		Params: params, ParamsHash: forecast.ParamsHash(params), Seed: seed, CodeVersion: a.CodeVersion,

@@ -66,12 +66,17 @@ func (m *memory) SaveFetch(_ context.Context, f etf.Fetch, r etf.Response) error
 	return nil
 }
 
+func (m *memory) SaveCheck(_ context.Context, fetch, second string, session etf.Session) error {
+	m.seconds[fetch] = quality.SecondOpinion(m.fetches[second], m.responses[second], session)
+	return nil
+}
+
 func (m *memory) Staged(_ context.Context, id string) (etf.Staged, error) {
 	const before = 60
 	f, r := m.fetches[id], m.responses[id]
 	s := etf.Staged{
 		Fetch: f, Bars: r.Bars, Actions: r.Actions, Defects: r.Defects, Covers: r.Covers, DataAt: r.DataAt,
-		Splits: m.inForce(), Stated: m.stated, Sources: m.sources, Initial: len(m.bars) == 0,
+		Splits: m.inForce(), Stated: m.stated, Sources: m.sources, Initial: len(m.bars) == 0, Second: m.seconds[id],
 	}
 	if len(m.bars) == 0 || len(r.Bars) == 0 {
 		return s, nil

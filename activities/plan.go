@@ -109,6 +109,8 @@ type DueETFsInput struct {
 	Symbols  []etf.Symbol `json:"symbols,omitempty"` // only these; empty = all
 	After    etf.Symbol   `json:"after"`
 	Limit    int          `json:"limit"`
+	// Session is the one of the run: ETFs that were delisted before it are not due. Zero for a run that an earlier release has started.
+	Session etf.Session `json:"session,omitzero"`
 }
 
 // DueETF is what a daily run needs to know about an ETF.
@@ -125,7 +127,7 @@ type DueETFsResult struct {
 
 // DueETFs returns a page of the exchange's ETFs. A symbol that is not registered is a TypeNotFound that names it.
 func (a *Planning) DueETFs(ctx context.Context, in DueETFsInput) (DueETFsResult, error) {
-	etfs, err := a.Registry.Due(ctx, in.Exchange, in.Symbols, in.After, in.Limit)
+	etfs, err := a.Registry.Due(ctx, in.Exchange, in.Session, in.Symbols, in.After, in.Limit)
 	if err != nil {
 		return DueETFsResult{}, err
 	}

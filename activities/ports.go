@@ -18,13 +18,20 @@ type Source interface {
 	Fetch(ctx context.Context, q etf.Query) (etf.Response, error)
 }
 
+// Requesting is implemented by a source whose fetch does not always make one request: it returns how many requests the query takes now,
+// zero if the response is at hand.
+type Requesting interface {
+	Requests(q etf.Query) int
+}
+
 // Registry reads the registered ETFs.
 type Registry interface {
 	// ETF returns one ETF; KindNotFound for an unknown symbol.
 	ETF(ctx context.Context, symbol etf.Symbol) (etf.ETF, error)
 	// Due returns up to limit ETFs of the exchange in ascending order of symbol, after the given one ("" = from the
-	// first). If symbols is not empty it returns only those; an unknown one among them is a KindNotFound that names it.
-	Due(ctx context.Context, exchange etf.Exchange, symbols []etf.Symbol, after etf.Symbol, limit int) ([]etf.ETF, error)
+	// first), without those that were delisted before the session. If symbols is not empty it returns only those; an unknown one among them is
+	// a KindNotFound that names it, and a former one stands for the ETF that had it, which is returned under it.
+	Due(ctx context.Context, exchange etf.Exchange, session etf.Session, symbols []etf.Symbol, after etf.Symbol, limit int) ([]etf.ETF, error)
 }
 
 // Fetches keeps the providers' responses.
@@ -35,9 +42,30 @@ type Fetches interface {
 	// transaction. f.ID is the idempotency key: a repeat with the same ID changes nothing. The bars' order in the
 	// response is kept.
 	SaveFetch(ctx context.Context, f etf.Fetch, a etf.Response) error
+	// SaveCheck records what a second source's staged rows say about a fetch up to the session (etf.SecondOpinion), which Staged then
+	// returns. The first one recorded for a fetch stands.
+	SaveCheck(ctx context.Context, fetch, second string, session etf.Session) error
 	// Staged returns what a fetch staged. KindNotFound if there is no such fetch, KindConflict if it has already been
 	// persisted and its staged rows are gone.
 	Staged(ctx context.Context, fetch string) (etf.Staged, error)
+}
+
+// SourceStates keeps what all workers share about the sources: circuit breakers and daily quotas.
+type SourceStates interface {
+	// Breaker returns a source's circuit breaker, closed if nothing is recorded.
+	Breaker(ctx context.Context, source string) (etf.Breaker, error)
+	// ChangeBreaker replaces it by what change makes of it, by compare-and-set, and returns that; a new state is recorded with an
+	// event. change may be called several times.
+	ChangeBreaker(ctx context.Context, source string, change func(etf.Breaker) etf.Breaker) (etf.Breaker, error)
+	// TakeQuota counts requests as used before they are made. KindRateLimited with Until if not enough of the day's quota is left:
+	// then none is counted. The limit is never exceeded, however many callers there are. A crash after it loses what was taken.
+	TakeQuota(ctx context.Context, r etf.QuotaRequest) (etf.QuotaUse, error)
+	// RefuseQuota records that the source itself says that its quota of the day is used up.
+	RefuseQuota(ctx context.Context, source string, day etf.Session) error
+	// QuotaUse returns what is used of the day's quota, and whether it is refused; limits are left zero.
+	QuotaUse(ctx context.Context, source string, day etf.Session) (etf.QuotaUse, error)
+	// SourceETFs returns, by source, the ETFs that name it and are not retired.
+	SourceETFs(ctx context.Context) (map[string][]etf.SourceETF, error)
 }
 
 // Findings keeps findings.
@@ -45,7 +73,9 @@ type Findings interface {
 	// SaveFindings stores the findings of a fetch and the verdict on each staged bar, one per bar, in one transaction, and
 	// returns what it reports: the findings, with IDs, and earlier ones that name the same rows with the same prices. A row
 	// that an earlier finding of the same rule names is not named by another; the decision on it decides the row's verdict.
-	// The findings' IDs are deterministic: a repeat changes nothing and returns the same.
+	// The findings' IDs are deterministic: a repeat changes nothing and returns the same. A judgement on other grounds than an
+	// earlier one takes its place: findings that only that one had, and that nobody has decided on, are settled. KindConflict with
+	// etf.ErrOutdated if the grounds have changed: read what is staged again.
 	SaveFindings(ctx context.Context, j etf.Judgement) ([]etf.Reported, error)
 	// Decide records a person's decision on a finding and changes the stored bars accordingly, in one transaction that
 	// advances the data version if a bar changed. The decision in force stands until it is taken back (etf.Undo): a repeat of
@@ -60,7 +90,8 @@ type Bars interface {
 	// Replace moves a fetch's validated rows into the ETF's bars in one transaction that distinguishes new, unchanged
 	// and revised rows; a revision keeps the previous values. The data version advances by
 	// compare-and-set, and only if something changed. The fetch is the idempotency key: a repeat returns the first
-	// result. Staged rows are deleted in the same transaction. A basis other than the stored series' is KindConflict.
+	// result. Staged rows are deleted in the same transaction. A basis other than the stored series' is KindConflict, and so, with
+	// etf.ErrOutdated, are verdicts whose grounds have changed: the rows have to be judged again.
 	//
 	// A replacement that is not zero also takes stored bars out, in the same transaction: all that a whole history
 	// replaces, or those before the ETF's listing. They stay among the revisions, and count as revised. Undecided findings
@@ -181,6 +212,7 @@ type Watcher interface {
 type Store interface {
 	Registry
 	Fetches
+	SourceStates
 	Findings
 	Actions
 	Bars
@@ -191,5 +223,6 @@ type Store interface {
 	Runs
 	Backtests
 	BacktestHistory
+	Backfills
 	Assessments
 }

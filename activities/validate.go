@@ -2,10 +2,13 @@ package activities
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 
 	"go.temporal.io/sdk/activity"
 
+	"github.com/etfcast/etfcast/calendar"
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/quality"
 )
@@ -14,6 +17,8 @@ import (
 type Validating struct {
 	Fetches  Fetches
 	Findings Findings
+	// CrossCheck is the share of new closes that are compared with a second source; whatever is in doubt is, too. 0: none is.
+	CrossCheck float64
 }
 
 // ValidateInput names a fetch to validate and the session the run is for.
@@ -26,6 +31,10 @@ type ValidateInput struct {
 	Whole bool `json:"whole,omitempty"`
 	// CanFetchWhole: the whole history is fetched next if the result asks for it, and this fetch is not used.
 	CanFetchWhole bool `json:"can_fetch_whole,omitempty"`
+	// CanCheck: a second source is asked next if the result wants it, and the fetch is validated again.
+	CanCheck bool `json:"can_check,omitempty"`
+	// Second is the fetch from a second source; empty if there is none.
+	Second string `json:"second,omitempty"`
 }
 
 // ValidateResult summarises the findings.
@@ -33,6 +42,8 @@ type ValidateResult struct {
 	// FetchWhole asks for the whole history: the source has restated its series, and its history is cheap; or bars from before
 	// the ETF's listing are stored, so that what was made of the others has to be judged again. Nothing has been saved.
 	FetchWhole bool `json:"fetch_whole,omitempty"`
+	// Check asks for a second opinion on the new session, and says why. Nothing has been saved.
+	Check string `json:"check,omitempty"`
 	// TakeOver: the whole history may replace everything stored.
 	TakeOver bool `json:"take_over,omitempty"`
 	// Listed is the ETF's listing date if bars from before it are stored.
@@ -69,21 +80,59 @@ const (
 )
 
 // Validate applies every rule to the rows a fetch staged and stores the findings and each row's verdict. Findings'
-// IDs follow from the numbers they are about, so a repeat changes nothing.
+// IDs follow from the numbers they are about, so a repeat changes nothing. If what the rows are judged by changes meanwhile (etf.Grounds), or
+// has changed since an earlier Validate, they are judged again, and the new verdicts take the place of the old ones.
 func (a *Validating) Validate(ctx context.Context, in ValidateInput) (ValidateResult, error) {
+	if in.Second != "" {
+		// The check may be done without: a lost second opinion must not stop an update.
+		if err := a.Fetches.SaveCheck(ctx, in.Fetch, in.Second, in.Session); etf.KindOf(err) == etf.KindNotFound {
+			activity.GetLogger(ctx).Warn("second opinion left out", "fetch", in.Fetch, "second", in.Second, "error", err)
+		} else if err != nil {
+			return ValidateResult{}, err
+		}
+	}
+	for race := 0; ; race++ {
+		result, err := a.judge(ctx, in)
+		if errors.Is(err, etf.ErrOutdated) && race < maxLostRaces {
+			continue
+		}
+		return result, err
+	}
+}
+
+// judge is Validate on what is stored now. KindConflict with ErrOutdated if that changes before the verdicts are stored.
+func (a *Validating) judge(ctx context.Context, in ValidateInput) (ValidateResult, error) {
 	staged, err := a.Fetches.Staged(ctx, in.Fetch)
 	if err != nil {
 		return ValidateResult{}, err
 	}
-	report, err := quality.Check(quality.InputOf(staged, in.Exchange, in.Session, in.Whole))
+	// This process is told of changes of the calendar within a second. Later ones than the verdicts' make these outdated.
+	if cal, err := calendar.For(in.Exchange); err == nil && cal.Version() < staged.Grounds.Calendar {
+		return ValidateResult{}, &etf.Error{Kind: etf.KindUnavailable,
+			Message: fmt.Sprintf("the calendar of %s has changed, and this worker does not know it yet", in.Exchange)}
+	}
+	// A source that has no whole history sends less than it was asked for.
+	whole := in.Whole && staged.Fetch.Window.From.IsZero()
+	input := quality.InputOf(staged, in.Exchange, in.Session, whole)
+	report, err := quality.Check(input)
 	if err != nil {
 		return ValidateResult{}, err
 	}
 	early := !staged.First.IsZero() && staged.First < staged.Listed
-	if in.CanFetchWhole && (early || report.Restated && etf.Source(staged.Fetch.Source).CheapHistory) {
+	source := etf.Source(staged.Fetch.Source)
+	if in.CanFetchWhole && !source.DayResponses && (early || report.Restated && source.CheapHistory) {
 		return ValidateResult{FetchWhole: true, Attempt: activity.GetInfo(ctx).Attempt}, nil
 	}
-	j := etf.Judgement{Fetch: in.Fetch, Findings: report.Findings, Verdicts: report.Verdicts}
+	if in.CanCheck && a.CrossCheck > 0 {
+		why := quality.NeedsSecond(input, report)
+		if why == "" && quality.FreshIn(input) && quality.Sampled(in.Symbol, in.Session, a.CrossCheck) {
+			why = "sample"
+		}
+		if why != "" {
+			return ValidateResult{Check: why, Attempt: activity.GetInfo(ctx).Attempt}, nil
+		}
+	}
+	j := etf.Judgement{Fetch: in.Fetch, Findings: report.Findings, Verdicts: report.Verdicts, Grounds: &staged.Grounds}
 	for i := range j.Findings {
 		j.Findings[i].Fetch, j.Findings[i].FoundAt = in.Fetch, staged.Fetch.FetchedAt
 	}

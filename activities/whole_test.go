@@ -101,7 +101,7 @@ func TestPersistReplaces(t *testing.T) {
 	p := &Persisting{Store: store}
 	for _, r := range []etf.Replacement{{}, {Whole: true}, {Listed: friday}} {
 		store.replaced, store.times["Replace"] = etf.Replacement{}, 0
-		if _, err := do[PersistResult](t, newEnv(t, p), p.Persist, PersistInput{Fetch: "f1", Whole: r.Whole, Listed: r.Listed}); err != nil || store.replaced != r {
+		if _, err := do[PersistResult](t, newEnv(t, p), p.Persist, PersistInput{Fetch: "f1", Whole: r.Whole, Listed: r.Listed, CanJudge: true}); err != nil || store.replaced != r {
 			t.Errorf("%+v: replaced %+v, %v", r, store.replaced, err)
 		}
 		if store.times["Replace"] != 1 {

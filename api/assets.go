@@ -31,7 +31,7 @@ var assetFiles embed.FS
 // other path is unknown here too, and not only to the program.
 var dashboardRoutes = []string{
 	"/", "/etfs/:symbol", "/findings", "/findings/:id", "/runs", "/runs/:id", "/scoreboard", "/scoreboard/:exchange/:model/:horizon",
-	"/backtests", "/backtests/:id", "/schedules", "/forecasts/:id", "/register",
+	"/backtests", "/backtests/:id", "/backfills", "/backfills/:id", "/gaps", "/schedules", "/calendars", "/sources", "/sources/:name", "/forecasts/:id", "/register",
 }
 
 // documentationRoute is the page of the OpenAPI document; its files are below it.

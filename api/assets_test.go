@@ -22,7 +22,7 @@ func TestDashboardPaths(t *testing.T) {
 	index := f.get("/").want(t, http.StatusOK)
 	for _, p := range []string{
 		"/", "/etfs/SPY", "/etfs/069500.KS", "/findings", "/findings/ab12", "/runs", "/runs/daily:XNYS:2025-09-26", "/scoreboard",
-		"/scoreboard/XNYS/drift/1", "/schedules", "/forecasts/ab12", "/register", "/runs/",
+		"/scoreboard/XNYS/drift/1", "/backfills", "/backfills/ab12", "/gaps", "/schedules", "/forecasts/ab12", "/register", "/runs/",
 		"/?order=-change&exchange=XKRX", "/?q=", "/findings?view=actions&symbol=SPY", "/runs?start=1",
 	} {
 		a := f.get(p, header("Accept", browser)).want(t, http.StatusOK)

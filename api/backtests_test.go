@@ -210,7 +210,7 @@ func TestCreateBacktestRefused(t *testing.T) {
 	f := backtestFixture(t)
 	for body, field := range map[string]string{
 		`{}`:                                                                     "exchange",
-		`{"exchange":"XLON"}`:                                                    "exchange",
+		`{"exchange":"XPAR"}`:                                                    "exchange",
 		`{"exchange":""}`:                                                        "exchange",
 		`{"symbols":[]}`:                                                         "symbols",
 		`{"symbols":["SPY","NONE"]}`:                                             "symbols[1]",

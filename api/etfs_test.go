@@ -3,8 +3,10 @@ package api
 import (
 	"fmt"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/etfcast/etfcast/api/gen"
 	"github.com/etfcast/etfcast/etf"
@@ -238,6 +240,16 @@ func TestGetETF(t *testing.T) {
 	}
 	f.get("/v1/etfs/BRK.B", header("If-None-Match", `"1"`), header("If-None-Match", etag)).want(t, http.StatusNotModified)
 	f.get("/v1/etfs/BRK.B", header("If-None-Match", `W/"2-ab12"`)).want(t, http.StatusOK)
+	// Sources that never take the first one's place are named.
+	f.register(etf.XKRX, "069500")
+	e := f.store.etfs["069500"]
+	e.Sources = []etf.SourceRef{{Name: "krx", Ref: "069500"}, {Name: "naver", Ref: "069500"}}
+	f.store.etfs["069500"] = e
+	for symbol, want := range map[etf.Symbol][]string{"BRK.B": {}, "069500": {"naver"}} {
+		if got := decode[gen.ETF](t, f.get("/v1/etfs/"+string(symbol)).want(t, http.StatusOK)).ComparedOnly; !reflect.DeepEqual(got, want) { // never null
+			t.Errorf("%s: compared only %v, want %v", symbol, got, want)
+		}
+	}
 	p := f.get("/v1/etfs/ZZZ").wantProblem(t, http.StatusNotFound, "symbol")
 	if (*p.Errors)[0].Remedy == nil || p.Instance != "/v1/etfs/ZZZ" {
 		t.Errorf("problem %+v", p)
@@ -257,5 +269,44 @@ func TestSources(t *testing.T) {
 	}
 	if n := len(decode[gen.SourceList](t, f.get("/v1/sources").want(t, http.StatusOK)).Items); n != 3 {
 		t.Errorf("there are %d sources, want the 3 of newFixture", n)
+	}
+}
+
+// A source's state is in the list and on its own: breaker, quota, and who names it.
+func TestSourceState(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.store.breakers = []etf.Breaker{{
+		Source: "file", State: etf.BreakerOpen, Failures: 6, Failing: []etf.Symbol{"QQQ", "SPY"}, Reason: "file: no such folder",
+		Since: testNow.Add(-time.Minute), RetryAt: testNow.Add(4 * time.Minute),
+	}}
+	f.store.breakerMoves = []etf.BreakerChange{{Number: 1, State: etf.BreakerOpen, Failures: 6, Reason: "file: no such folder", At: testNow.Add(-time.Minute), RetryAt: testNow.Add(4 * time.Minute)}}
+	f.store.quotas = map[string]etf.QuotaUse{"simulated": {Used: 12, Behind: 8}}
+	f.post("/v1/etfs", `{"symbol":"NEW","exchange":"XNYS","sources":[{"name":"simulated","ref":"x"},{"name":"file","ref":"x.csv"}]}`).want(t, http.StatusCreated)
+	byName := map[string]gen.Source{}
+	for _, one := range decode[gen.SourceList](t, f.get("/v1/sources").want(t, http.StatusOK)).Items {
+		byName[one.Name] = one
+	}
+	file, simulated := byName["file"], byName["simulated"]
+	if b := file.Breaker; b.State != etf.BreakerOpen || b.Failures != 6 || b.RetryAt == nil || !b.RetryAt.Equal(testNow.Add(4*time.Minute)) || b.LastSuccess != nil || *b.Reason != "file: no such folder" {
+		t.Errorf("the breaker is %+v", b)
+	}
+	if b := simulated.Breaker; b.State != etf.BreakerClosed || b.RetryAt != nil || b.Reason != nil {
+		t.Errorf("the breaker of a source that was never asked is %+v", b)
+	}
+	if q := simulated.Quota; q == nil || q.Limit != 20 || q.Used != 12 || q.Behind != 8 || q.Reserved != 2 || !q.RenewedAt.After(testNow) || file.Quota != nil {
+		t.Errorf("the quotas are %+v and %+v", simulated.Quota, file.Quota)
+	}
+	detail := decode[gen.SourceDetail](t, f.get("/v1/sources/file").want(t, http.StatusOK))
+	if n := len(detail.Etfs); n != detail.Source.Etfs || n == 0 || len(detail.Changes) != 1 || detail.Changes[0].State != etf.BreakerOpen || detail.Source.Key != nil {
+		t.Errorf("the source is %+v", detail)
+	}
+	for _, e := range detail.Etfs {
+		if e.Symbol == "NEW" && (e.Place != 2 || e.Ref != "x.csv") {
+			t.Errorf("it is named by %+v", e)
+		}
+	}
+	if p := f.get("/v1/sources/nobody").wantProblem(t, http.StatusNotFound, "name"); !strings.Contains(*(*p.Errors)[0].Remedy, "simulated") {
+		t.Errorf("the remedy is %q", *(*p.Errors)[0].Remedy)
 	}
 }

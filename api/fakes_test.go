@@ -20,10 +20,12 @@ import (
 type fakeStore struct {
 	assessments   map[etf.Exchange]etf.Assessment // the newest, without state
 	service.Store                                 // nil: methods that no handler calls
+	backfills     backfills
 	mu            sync.Mutex
 	err           error
 	etfs          map[etf.Symbol]etf.ETF
 	changes       []etf.ETFChange
+	closures      []etf.CalendarChange
 	bars          map[etf.Symbol][]etf.StoredBar
 	confirmed     map[etf.Symbol]etf.Confirmation
 	forecasts     []etf.Forecast
@@ -48,6 +50,42 @@ type fakeStore struct {
 	fetches       []etf.StoredFetch // newest first
 	verdicts      []etf.GateVerdict // newest session first
 	backtests     backtests
+	breakers      []etf.Breaker
+	breakerMoves  []etf.BreakerChange // newest first
+	quotas        map[string]etf.QuotaUse
+}
+
+func (f *fakeStore) Breakers(context.Context) ([]etf.Breaker, error) {
+	defer f.locked()()
+	return f.breakers, f.err
+}
+
+func (f *fakeStore) BreakerChanges(_ context.Context, _ string, limit int) ([]etf.BreakerChange, error) {
+	defer f.locked()()
+	return f.breakerMoves[:min(limit, len(f.breakerMoves))], f.err
+}
+
+func (f *fakeStore) AllowQuota(context.Context, string, etf.Session) error { return nil }
+
+func (f *fakeStore) QuotaUse(_ context.Context, source string, day etf.Session) (etf.QuotaUse, error) {
+	defer f.locked()()
+	u := f.quotas[source]
+	u.Source, u.Day = source, day
+	return u, f.err
+}
+
+func (f *fakeStore) SourceETFs(context.Context) (map[string][]etf.SourceETF, error) {
+	defer f.locked()()
+	all := map[string][]etf.SourceETF{}
+	for _, e := range f.etfs {
+		for i, ref := range e.Sources {
+			all[ref.Name] = append(all[ref.Name], etf.SourceETF{Symbol: e.Symbol, Exchange: e.Exchange, Ref: ref.Ref, Place: i + 1})
+		}
+	}
+	for _, list := range all {
+		slices.SortFunc(list, func(a, b etf.SourceETF) int { return strings.Compare(string(a.Symbol), string(b.Symbol)) })
+	}
+	return all, f.err
 }
 
 func newFakeStore() *fakeStore {
@@ -59,6 +97,9 @@ func newFakeStore() *fakeStore {
 
 func (f *fakeStore) locked() func() { f.mu.Lock(); return f.mu.Unlock }
 
+// permanentID is that of every ETF here.
+const permanentID = "0123456789abcdef0123456789abcdef"
+
 func (f *fakeStore) CreateETF(_ context.Context, e etf.ETF) (etf.ETF, bool, error) {
 	defer f.locked()()
 	if f.err != nil {
@@ -66,7 +107,7 @@ func (f *fakeStore) CreateETF(_ context.Context, e etf.ETF) (etf.ETF, bool, erro
 	}
 	old, ok := f.etfs[e.Symbol]
 	if !ok {
-		e.CreatedAt = testNow
+		e.CreatedAt, e.PermanentID = testNow, permanentID
 		f.etfs[e.Symbol] = e
 		return e, true, nil
 	}
@@ -74,6 +115,37 @@ func (f *fakeStore) CreateETF(_ context.Context, e etf.ETF) (etf.ETF, bool, erro
 		return etf.ETF{}, false, &etf.Error{Kind: etf.KindConflict, Field: "sources", Message: string(e.Symbol) + " is registered differently", Remedy: "use what is stored"}
 	}
 	return old, false, nil
+}
+
+func (f *fakeStore) RenameETF(_ context.Context, r etf.Rename) (etf.ETF, bool, error) {
+	defer f.locked()()
+	e, ok := f.etfs[r.Symbol]
+	if _, taken := f.etfs[r.To]; !ok || taken {
+		return etf.ETF{}, false, &etf.Error{Kind: etf.KindConflict, Field: "to", Message: "another ETF has the symbol", Remedy: "name another"}
+	}
+	delete(f.etfs, r.Symbol)
+	e.Symbol, e.Former, e.Changes = r.To, append(e.Former, etf.FormerSymbol{Symbol: r.Symbol, Last: r.Last}), e.Changes+1
+	if r.Sources != nil {
+		e.Sources = r.Sources
+	}
+	f.etfs[r.To] = e
+	return e, true, nil
+}
+
+func (f *fakeStore) ImportETFs(_ context.Context, list etf.Import) ([]etf.Change, error) {
+	defer f.locked()()
+	changes := make([]etf.Change, len(list.ETFs))
+	for i, e := range list.ETFs {
+		if _, known := f.etfs[e.Symbol]; known {
+			changes[i] = etf.Unchanged
+			continue
+		}
+		if changes[i] = etf.Created; !list.DryRun {
+			e.PermanentID = permanentID
+			f.etfs[e.Symbol] = e
+		}
+	}
+	return changes, nil
 }
 
 func (f *fakeStore) ChangeETF(_ context.Context, c etf.ETFEdit) (etf.ETF, bool, error) {
@@ -106,12 +178,19 @@ func (f *fakeStore) ChangeETF(_ context.Context, c etf.ETFEdit) (etf.ETF, bool, 
 	if c.Listed != nil {
 		e.Listed = *c.Listed
 	}
+	if c.Delisted != nil {
+		e.Delisted = *c.Delisted
+	}
+	if c.ISIN != nil {
+		e.ISIN = *c.ISIN
+	}
 	if reflect.DeepEqual(old, e) && !c.Note {
 		return e, false, nil
 	}
 	e.Changes++
 	f.etfs[c.Symbol] = e
 	f.changes = append(f.changes, etf.ETFChange{
+		Symbol: e.Symbol,
 		Number: e.Changes, Currency: e.Currency, Name: e.Name, Sources: e.Sources, Listed: e.Listed, Retired: e.Retired, By: c.By, Why: c.Why, At: testNow,
 	})
 	return e, true, nil
@@ -385,6 +464,8 @@ type fakeTemporal struct {
 	statuses   map[string]workflows.DailyStatus
 	starts     []workflows.DailyInput
 	cancelled  []string
+	told       []string // backfills, as "pause <id>"
+	closing    int      // so many more starts of a backfill find the one of before in their way
 	schedules  map[string]etf.Schedule
 	triggered  []string
 	served     map[string]bool
@@ -583,12 +664,12 @@ func (f *fakeStore) ETFFetches(_ context.Context, symbol etf.Symbol, after etf.C
 	return page, next, f.err
 }
 
-func (f *fakeStore) RunsOfETF(_ context.Context, symbol etf.Symbol, runs []etf.RunID) (map[etf.RunID]etf.RunETF, error) {
+func (f *fakeStore) RunsOfETF(_ context.Context, e etf.ETF, runs []etf.RunID) (map[etf.RunID]etf.RunETF, error) {
 	defer f.locked()()
 	list := map[etf.RunID]etf.RunETF{}
 	for _, id := range runs {
 		for _, r := range f.runETFs[string(id)] {
-			if r.Symbol == symbol {
+			if r.Symbol == e.Symbol {
 				list[id] = r
 			}
 		}

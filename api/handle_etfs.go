@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
+	"strconv"
 
 	"github.com/etfcast/etfcast/api/gen"
 	"github.com/etfcast/etfcast/etf"
@@ -39,7 +41,8 @@ func (s *server) ListETFs(ctx context.Context, r gen.ListETFsRequestObject) (gen
 
 // CreateETF implements gen.StrictServerInterface.
 func (s *server) CreateETF(ctx context.Context, r gen.CreateETFRequestObject) (gen.CreateETFResponseObject, error) {
-	request := service.ETFRequest{Symbol: r.Body.Symbol, Exchange: r.Body.Exchange, Currency: textOf(r.Body.Currency), Listed: textOf(r.Body.Listed)}
+	request := service.ETFRequest{Symbol: r.Body.Symbol, Exchange: r.Body.Exchange, Currency: textOf(r.Body.Currency), Listed: textOf(r.Body.Listed),
+		Delisted: textOf(r.Body.Delisted), ISIN: textOf(r.Body.Isin)}
 	for _, src := range r.Body.Sources {
 		request.Sources = append(request.Sources, service.SourceRequest{Name: src.Name, Ref: &src.Ref})
 	}
@@ -70,7 +73,8 @@ func (s *server) GetETF(ctx context.Context, r gen.GetETFRequestObject) (gen.Get
 // EditETF implements gen.StrictServerInterface.
 func (s *server) EditETF(ctx context.Context, r gen.EditETFRequestObject) (gen.EditETFResponseObject, error) {
 	request := service.ETFEditRequest{
-		Symbol: r.Symbol, Currency: r.Body.Currency, Name: r.Body.Name, Listed: r.Body.Listed, Retired: r.Body.Retired, By: "the API", Why: textOf(r.Body.Why),
+		Symbol: r.Symbol, Currency: r.Body.Currency, Name: r.Body.Name, Listed: r.Body.Listed, Delisted: r.Body.Delisted, ISIN: r.Body.Isin, Retired: r.Body.Retired,
+		By: "the API", Why: textOf(r.Body.Why),
 	}
 	if r.Body.By != nil {
 		request.By = *r.Body.By
@@ -102,6 +106,70 @@ func (s *server) EditETF(ctx context.Context, r gen.EditETFRequestObject) (gen.E
 	return gen.EditETF200JSONResponse{Body: etfOut(e), Headers: gen.EditETF200ResponseHeaders{ETag: etfTag(e)}}, nil
 }
 
+// RenameETF implements gen.StrictServerInterface.
+func (s *server) RenameETF(ctx context.Context, r gen.RenameETFRequestObject) (gen.RenameETFResponseObject, error) {
+	request := service.RenameRequest{Symbol: r.Symbol, To: r.Body.To, Last: r.Body.Last, By: "the API", Why: textOf(r.Body.Why)}
+	if r.Body.By != nil {
+		request.By = *r.Body.By
+	}
+	if r.Body.Sources != nil {
+		request.Source = []service.SourceRequest{} // an empty list is refused, not ignored
+		for _, src := range *r.Body.Sources {
+			request.Source = append(request.Source, service.SourceRequest{Name: src.Name, Ref: &src.Ref})
+		}
+	}
+	e, _, err := s.Service.RenameETF(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	return gen.RenameETF200JSONResponse{Body: etfOut(e), Headers: gen.RenameETF200ResponseHeaders{ETag: etfTag(e)}}, nil
+}
+
+const importRoute = "/v1/etfs/import"
+
+// ImportETFs implements gen.StrictServerInterface.
+func (s *server) ImportETFs(ctx context.Context, r gen.ImportETFsRequestObject) (gen.ImportETFsResponseObject, error) {
+	raw, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	request := service.ImportRequest{Raw: raw, By: "the API", Why: textOf(r.Params.Why)}
+	var updateErr, dryErr error
+	request.Update, updateErr = trueOrFalse("update", r.Params.Update)
+	request.DryRun, dryErr = trueOrFalse("dry_run", r.Params.DryRun)
+	if err := errors.Join(updateErr, dryErr); err != nil {
+		return nil, err
+	}
+	if r.Params.By != nil {
+		request.By = *r.Params.By
+	}
+	if r.Params.Source != nil {
+		request.Sources = []service.SourceRequest{{Name: *r.Params.Source}}
+	}
+	report, err := s.Service.ImportETFs(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	out := gen.ImportETFs200JSONResponse{
+		DryRun: report.DryRun, Created: report.Created, Unchanged: report.Unchanged, Changed: report.Changed, Items: make([]gen.ImportedETF, len(report.Items)),
+	}
+	for i, item := range report.Items {
+		out.Items[i] = gen.ImportedETF{Line: item.Line, Symbol: item.Symbol, Result: item.Result, ComparedOnly: append([]string{}, item.ComparedOnly...)}
+	}
+	return out, nil
+}
+
+// trueOrFalse reads a query parameter, false without one.
+func trueOrFalse(name string, given *string) (bool, error) {
+	switch textOf(given) {
+	case "true":
+		return true, nil
+	case "", "false":
+		return false, nil
+	}
+	return false, etf.Invalid(name, strconv.Quote(etf.Clip(*given, etf.MaxQuoted))+" is neither true nor false", "use true or false")
+}
+
 func outdated(symbol etf.Symbol) error {
 	return refuse(problemPrecondition, "If-Match", fmt.Sprintf("%s is no longer in the state that the header names", symbol), "GET it again, and base the change on that")
 }
@@ -115,8 +183,8 @@ func (s *server) ListETFChanges(ctx context.Context, r gen.ListETFChangesRequest
 	page := gen.ListETFChanges200JSONResponse{Items: make([]gen.ETFChange, len(changes))}
 	for i, c := range changes {
 		page.Items[i] = gen.ETFChange{
-			Number: c.Number, Currency: c.Currency, Name: textOrNil(c.Name), Sources: sourcesOut(c.Sources), Listed: sessionOut(c.Listed), Retired: c.Retired, By: c.By,
-			Why: c.Why, At: c.At.UTC(),
+			Number: c.Number, Symbol: c.Symbol, Currency: c.Currency, Name: textOrNil(c.Name), Sources: sourcesOut(c.Sources), Listed: sessionOut(c.Listed),
+			Delisted: sessionOut(c.Delisted), Isin: textOrNil(c.ISIN), Retired: c.Retired, By: c.By, Why: c.Why, At: c.At.UTC(),
 		}
 	}
 	return page, nil
@@ -140,9 +208,13 @@ func etfOut(e etf.ETF) gen.ETF {
 	self := "/v1/etfs/" + url.PathEscape(string(e.Symbol))
 	out := gen.ETF{
 		Symbol: e.Symbol, Exchange: e.Exchange, Currency: e.Currency, Name: textOrNil(e.Name), Sources: sourcesOut(e.Sources),
-		Listed: sessionOut(e.Listed), Retired: e.Retired, Changes: e.Changes,
+		Listed: sessionOut(e.Listed), Delisted: sessionOut(e.Delisted), Isin: textOrNil(e.ISIN), PermanentId: e.PermanentID,
+		FormerSymbols: make([]gen.FormerSymbol, len(e.Former)), Retired: e.Retired, Changes: e.Changes,
 		DataVersion: dataVersionOut(e.DataVersion), FirstSession: sessionOut(e.First), LastSession: sessionOut(e.Last),
-		Bars: e.Bars, Quarantined: e.Quarantined, CreatedAt: e.CreatedAt.UTC(),
+		Bars: e.Bars, Quarantined: e.Quarantined, CreatedAt: e.CreatedAt.UTC(), ComparedOnly: append([]string{}, etf.ComparedOnly(e.Sources)...),
+	}
+	for i, f := range e.Former {
+		out.FormerSymbols[i] = gen.FormerSymbol{Symbol: f.Symbol, Last: f.Last}
 	}
 	out.Links.Self, out.Links.Bars, out.Links.Changes, out.Links.LatestForecast = self, self+"/bars", self+"/changes", self+"/forecasts/latest"
 	return out
@@ -166,13 +238,4 @@ func sessionOut(s etf.Session) *etf.Session {
 		return nil
 	}
 	return &s
-}
-
-// ListSources implements gen.StrictServerInterface.
-func (s *server) ListSources(context.Context, gen.ListSourcesRequestObject) (gen.ListSourcesResponseObject, error) {
-	page := gen.ListSources200JSONResponse{Items: []gen.Source{}}
-	for _, one := range s.Sources() {
-		page.Items = append(page.Items, gen.Source{Name: one.Name, Description: one.About, Ref: one.Refers})
-	}
-	return page, nil
 }

@@ -31,8 +31,10 @@ const (
 	maxBars     = 2000
 )
 
-// takesFile reports whether the path takes a file of prices.
-func takesFile(path string) bool { return path == checkRoute || path == filesRoute }
+// takesFile reports whether the path takes a file: of prices, or a list of ETFs.
+func takesFile(path string) bool {
+	return path == checkRoute || path == filesRoute || path == importRoute
+}
 
 // bodyLimit is the most bytes of a request's body.
 func bodyLimit(r *http.Request) int64 {
@@ -45,7 +47,7 @@ func bodyLimit(r *http.Request) int64 {
 // tooLarge is the refusal of a body that is larger than limit.
 func tooLarge(limit int64) error {
 	if limit == service.MaxFileBytes {
-		return refuse(problemTooLarge, "body", "the file is larger than 8 MiB", "keep only the daily prices of one ETF in it")
+		return refuse(problemTooLarge, "body", "the file is larger than 8 MiB", "keep only the daily prices of one ETF in it, or import ETFs in parts")
 	}
 	return errBodyTooLarge
 }

@@ -66,6 +66,10 @@ func (s *server) GetFinding(ctx context.Context, r gen.GetFindingRequestObject) 
 			bar := foundOut(*row.Found)
 			out.Rows[i].Found = &bar
 		}
+		if row.Second != nil {
+			bar := foundOut(row.Second.Bar)
+			out.Rows[i].Second = &gen.SecondRow{Source: row.Second.Source, Basis: string(row.Second.Basis), Row: bar}
+		}
 		if row.Stored != nil {
 			bar := barOut(service.BarRow{StoredBar: *row.Stored})
 			out.Rows[i].Stored = &bar

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -100,6 +101,9 @@ func forecastTag(f etf.Forecast, record service.ForecastRecord) string {
 	if record.Assessment != "" {
 		tag += "-" + record.Assessment[:min(16, len(record.Assessment))]
 	}
+	if n := len(f.Moved); n > 0 {
+		tag += fmt.Sprintf("-calendar-%d", slices.MaxFunc(f.Moved, func(a, b etf.TargetDate) int { return a.CalendarVersion - b.CalendarVersion }).CalendarVersion)
+	}
 	if len(f.Retracted) > 0 {
 		tag += "-retracted-" + strings.Join(f.Retracted, "-")
 	}
@@ -155,6 +159,9 @@ func forecastOut(f etf.Forecast, record service.ForecastRecord) gen.Forecast {
 		quantiles := byLevel(etf.QuantileLevels[:], p.Quantiles[:])
 		maps.Copy(quantiles, tails)
 		out.Points[i] = gen.ForecastPoint{Horizon: p.Horizon, Target: p.Target, Mean: p.Mean, Quantiles: quantiles}
+		if to := f.MovedTo(p); !to.IsZero() {
+			out.Points[i].MovedTo = &to
+		}
 		if i < len(f.Raw) {
 			raw = byLevel(etf.QuantileLevels[:], f.Raw[i].Quantiles[:])
 			maps.Copy(raw, byLevel(etf.TailLevels[:], f.Raw[i].Tails[:]))

@@ -12,8 +12,11 @@ import (
 
 // ListRuns implements gen.StrictServerInterface.
 func (s *server) ListRuns(ctx context.Context, r gen.ListRunsRequestObject) (gen.ListRunsResponseObject, error) {
-	q := service.RunQuery{Exchange: textOf(r.Params.Exchange), Status: textOf(r.Params.Status)}
+	q := service.RunQuery{Workflow: textOf(r.Params.Workflow), Exchange: textOf(r.Params.Exchange), Status: textOf(r.Params.Status)}
 	query := []string{"runs", q.Exchange, q.Status}
+	if q.Workflow == etf.BackfillRun {
+		query = append(query, q.Workflow)
+	}
 	_, _, filterErr := q.Filter()
 	var cursorErr, limitErr error
 	q.After, cursorErr = timeCursor(query, r.Params.Cursor)

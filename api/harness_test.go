@@ -91,7 +91,7 @@ func newFixtureWith(t testing.TB, wrap func(*fakeStore) service.Store, files ser
 			{Name: "drift", MinSessions: 21, Params: `{"half_life":60}`}, {Name: "prophet", MinSessions: 2, Params: `{"growth":"linear"}`},
 		},
 		Remedies: map[string]string{"SourceCorrupt": "correct the line named"}, Files: files,
-		UI: "http://127.0.0.1:8233/", Namespace: "default",
+		UI: "http://127.0.0.1:8233/", Namespace: "default", Quotas: map[string]int{"simulated": 20},
 	})
 	handler, err := New(Deps{
 		Service: f.service, Version: "v0.1.0-test", Workers: f.service.QueueProbes([]string{"etfcast", "etfcast-fit"}),
@@ -283,7 +283,7 @@ func (a response) want(t testing.TB, status int) response {
 func (f *fixture) register(exchange etf.Exchange, symbols ...etf.Symbol) {
 	for _, s := range symbols {
 		f.store.etfs[s] = etf.ETF{
-			Symbol: s, Exchange: exchange, Currency: exchange.DefaultCurrency(), CreatedAt: testNow,
+			Symbol: s, Exchange: exchange, Currency: exchange.DefaultCurrency(), CreatedAt: testNow, PermanentID: permanentID,
 			Sources: []etf.SourceRef{{Name: "file", Ref: string(s) + ".csv"}}, DataVersion: etf.DataVersion{Number: 3, Writer: "ab12"},
 		}
 	}

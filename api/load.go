@@ -28,7 +28,7 @@ const (
 )
 
 // pageRoutes are the routes whose cost grows with their limit, and its default.
-var pageRoutes = map[string]limits{"/v1/etfs": listLimits, barsRoute: barLimits, "/v1/runs": listLimits, "/v1/backtests": listLimits, runRoute: runETFLimits, "/v1/findings": listLimits, "/v1/entries": listLimits,
+var pageRoutes = map[string]limits{"/v1/etfs": listLimits, barsRoute: barLimits, "/v1/runs": listLimits, "/v1/backtests": listLimits, "/v1/backfills": listLimits, backfillRoute: runETFLimits, runRoute: runETFLimits, "/v1/findings": listLimits, "/v1/entries": listLimits,
 	"/v1/etfs/:symbol/forecasts": listLimits, "/v1/etfs/:symbol/fetches": listLimits, "/v1/etfs/:symbol/runs": listLimits}
 
 // turnstile admits few requests at once, in the order of their arrival.
@@ -86,7 +86,7 @@ func (s *server) limited(next echo.HandlerFunc) echo.HandlerFunc {
 // heavy reports whether the request reads many items. The handler reports an invalid limit.
 func heavy(c echo.Context) bool {
 	switch c.Path() {
-	case scoreboardRoute, scoresRoute, originScoresRoute, freshnessRoute, backtestReportRoute:
+	case scoreboardRoute, scoresRoute, originScoresRoute, freshnessRoute, backtestReportRoute, gapsRoute:
 		return true // whatever the page: they read all scores, or all ETFs
 	}
 	if takesFile(c.Path()) {
@@ -97,7 +97,7 @@ func heavy(c echo.Context) bool {
 		return false
 	}
 	n := l.defaultSize
-	if c.Path() == runRoute {
+	if c.Path() == runRoute || c.Path() == backfillRoute {
 		n = 0 // most of its time it waits for Temporal; only a page that is asked to be large is worth a turn
 	}
 	if text := c.QueryParam("limit"); text != "" {
@@ -123,7 +123,7 @@ func timeLimit(c echo.Context) time.Duration {
 		return exportTimeout
 	case c.Request().Method != http.MethodGet:
 		return requestTimeout
-	case c.Path() == runRoute, c.Path() == backtestRoute, c.Path() == backtestReportRoute, c.Path() == "/v1/schedules":
+	case c.Path() == runRoute, c.Path() == backtestRoute, c.Path() == backfillRoute, c.Path() == backtestReportRoute, c.Path() == "/v1/schedules":
 		return temporalTimeout
 	}
 	return readTimeout

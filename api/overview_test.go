@@ -118,7 +118,7 @@ func TestOverview(t *testing.T) {
 	if part := f.send("GET", "/v1/overview?exchange=XKRX", ""); !strings.Contains(string(part.body), `"items":[]`) {
 		t.Errorf("part: %s", part.body)
 	}
-	if bad := f.send("GET", "/v1/overview?exchange=XLON", ""); bad.status != http.StatusBadRequest {
+	if bad := f.send("GET", "/v1/overview?exchange=XPAR", ""); bad.status != http.StatusBadRequest {
 		t.Errorf("status %d", bad.status)
 	}
 	plain := f.send("GET", "/v1/overview", "")
@@ -155,7 +155,7 @@ func TestFreshness(t *testing.T) {
 	if a.status != http.StatusOK || !strings.Contains(string(a.body), want) {
 		t.Errorf("status %d: %s", a.status, a.body)
 	}
-	for _, query := range []string{"state=late", "session=2025-09-28", "exchange=XLON", "symbol=spy"} {
+	for _, query := range []string{"state=late", "session=2025-09-28", "exchange=XPAR", "symbol=spy"} {
 		if bad := f.send("GET", "/v1/freshness?"+query, ""); bad.status != http.StatusBadRequest {
 			t.Errorf("%s: status %d", query, bad.status)
 		}

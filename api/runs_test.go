@@ -187,7 +187,7 @@ func TestCreateRunRefused(t *testing.T) {
 		name, body string
 		fields     []string
 	}{
-		{"everything at once", `{"workflow":"weekly","exchange":"XLON","session":"26.9.2025","symbols":["spy"]}`, []string{"workflow", "exchange", "session", "symbols[0]"}},
+		{"everything at once", `{"workflow":"weekly","exchange":"XPAR","session":"26.9.2025","symbols":["spy"]}`, []string{"workflow", "exchange", "session", "symbols[0]"}},
 		{"missing", `{}`, []string{"exchange", "workflow"}},
 		{"empty workflow", `{"workflow":"","exchange":"XNYS"}`, []string{"workflow"}},
 		{"Saturday", `{"workflow":"daily","exchange":"XNYS","session":"2025-09-20"}`, []string{"session"}},
@@ -464,7 +464,7 @@ func TestSchedules(t *testing.T) {
 	if len(f.temporal.triggered) != 1 {
 		t.Errorf("triggered %v", f.temporal.triggered)
 	}
-	for _, id := range []string{"daily-XLON", "x", "daily-xnys"} {
+	for _, id := range []string{"daily-XPAR", "x", "daily-xnys"} {
 		for _, act := range []string{"pause", "resume", "trigger"} {
 			f.post("/v1/schedules/"+id+"/"+act, "").wantProblem(t, http.StatusNotFound, "id")
 		}

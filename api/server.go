@@ -90,8 +90,12 @@ func New(d Deps) (http.Handler, error) {
 	e.HTTPErrorHandler = func(err error, c echo.Context) {
 		s.log.Error("unhandled error", "error", err, "path", c.Request().URL.Path)
 	}
-	e.Use(s.observe, checkQuery(doc.spec), s.received, s.keeps, s.limited)
+	e.Use(s.observe, importIsPosted, checkQuery(doc.spec), s.received, s.keeps, s.limited)
 	gen.RegisterHandlers(e, gen.NewStrictHandler(s, []gen.StrictMiddlewareFunc{refuseBodies}))
+	// Without these, the other methods of this path would be those of an ETF of that name, which none can have.
+	for _, method := range []string{http.MethodGet, http.MethodPatch} {
+		e.Add(method, importRoute, func(echo.Context) error { return echo.ErrMethodNotAllowed })
+	}
 	doc.register(e)
 	registerAssets(e, assets)
 	e.GET("/metrics", echo.WrapHandler(metrics.handler))
@@ -116,4 +120,18 @@ type logWriter struct{ log *slog.Logger }
 func (w logWriter) Write(p []byte) (int, error) {
 	w.log.Warn("echo", "line", string(p))
 	return len(p), nil
+}
+
+// importIsPosted refuses other methods of the import's path before anything looks at their parameters and bodies.
+func importIsPosted(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if c.Path() != importRoute || c.Request().Method == http.MethodPost {
+			return next(c)
+		}
+		c.Response().Header().Set(echo.HeaderAllow, "OPTIONS, POST")
+		if c.Request().Method == http.MethodOptions {
+			return c.NoContent(http.StatusNoContent)
+		}
+		return echo.ErrMethodNotAllowed
+	}
 }

@@ -13,6 +13,8 @@ import (
 type plan struct {
 	exchange etf.Exchange
 	zone     string
+	// from is the calendar's first day; zero = span.From.
+	from etf.Session
 	// closures holds every closed day of the trading week. Days outside the trading week are allowed and dropped. If
 	// there are two for the same day, the first one counts.
 	closures []Closure
@@ -37,7 +39,7 @@ type clock int
 
 func at(hour, minute int) clock { return clock(hour*3600 + minute*60) }
 
-// span is the range every calendar covers.
+// span is the widest range of a calendar; all end with it, and some begin later.
 var span = etf.Window{From: etf.NewSession(1990, time.January, 1), To: etf.NewSession(2030, time.December, 31)}
 
 // build fails only if a plan contradicts itself or its time zone is unknown, which the tests rule out.
@@ -46,6 +48,7 @@ func build(p plan) (*Calendar, error) {
 	if err != nil {
 		return nil, etf.Wrapf(etf.KindInternal, err, "the calendar of %s can't load the time zone %s", p.exchange, p.zone)
 	}
+	span := etf.Window{From: cmp.Or(p.from, span.From), To: span.To}
 	c := &Calendar{exchange: p.exchange, location: location, span: span}
 
 	closed := map[etf.Session]bool{}

@@ -22,6 +22,7 @@ type Calendar struct {
 	rank     []int32        // rank[i] = number of sessions before day i of span; one more entry than days
 	closures []Closure      // ascending by date
 	special  []SpecialHours // ascending by session
+	version  int            // changes by operators
 }
 
 // Closure is a day of the exchange's trading week on which it did not or will not trade.
@@ -48,16 +49,29 @@ type SpecialHours struct {
 var built = map[etf.Exchange]func() (*Calendar, error){
 	etf.XNYS: sync.OnceValues(func() (*Calendar, error) { return build(xnysPlan()) }),
 	etf.XKRX: sync.OnceValues(func() (*Calendar, error) { return build(xkrxPlan()) }),
+	etf.XLON: sync.OnceValues(func() (*Calendar, error) { return build(xlonPlan()) }),
+	etf.XETR: sync.OnceValues(func() (*Calendar, error) { return build(xetrPlan()) }),
+	etf.XTKS: sync.OnceValues(func() (*Calendar, error) { return build(xtksPlan()) }),
 }
 
-// For returns the calendar of an exchange, built on first use and shared by all callers. An exchange without a calendar
-// is an error of KindInvalid with Field "exchange".
+// For returns the calendar of an exchange, in the newest version that this process has been told of (Announce). It is built on first use
+// and shared by all callers. An exchange without a calendar is an error of KindInvalid with Field "exchange".
 func For(x etf.Exchange) (*Calendar, error) {
+	if p := announced[x]; p != nil {
+		if v := p.Load(); v != nil {
+			return v.calendars[len(v.changes)](), nil
+		}
+	}
+	return builtIn(x)
+}
+
+// builtIn returns version 0.
+func builtIn(x etf.Exchange) (*Calendar, error) {
 	get, ok := built[x]
 	if !ok {
 		_, err := etf.ParseExchange(string(x))
 		if err == nil {
-			err = etf.Invalid("exchange", fmt.Sprintf("%s has no trading calendar", x), "use XNYS or XKRX")
+			err = etf.Invalid("exchange", fmt.Sprintf("%s has no trading calendar", x), "use "+etf.ExchangeList())
 		}
 		return nil, err
 	}
@@ -149,6 +163,20 @@ func (c *Calendar) Sessions(w etf.Window) []etf.Session {
 func (c *Calendar) Count(w etf.Window) int {
 	lo, hi := c.bounds(w)
 	return hi - lo
+}
+
+// Reach returns the first session that a history of this depth can have, if last is the last closed session and today the day; zero if it
+// has no limit.
+func (c *Calendar) Reach(d etf.SourceDepth, last, today etf.Session) (from etf.Session) {
+	if d.Days > 0 {
+		from = today.AddDays(-d.Days)
+	}
+	if d.Rows > 0 {
+		if first, err := c.Nth(last, 1-d.Rows); err == nil {
+			from = max(from, first)
+		}
+	}
+	return from
 }
 
 // LastClosed returns the last session whose close is at or before t. If t is before the calendar's first close or after

@@ -35,7 +35,7 @@ func Example() {
 // holidays: National Foundation Day, Chuseok and Hangeul Day.
 func ExampleCalendar_Nth() {
 	origin := etf.MustSession("2025-10-02")
-	for _, exchange := range etf.Exchanges() {
+	for _, exchange := range []etf.Exchange{etf.XNYS, etf.XKRX} {
 		c, err := calendar.For(exchange)
 		if err != nil {
 			log.Fatal(err)

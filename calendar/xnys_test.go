@@ -63,7 +63,7 @@ func closures(t *testing.T, x etf.Exchange, from, to string, want []string) {
 
 func TestXNYSNamedDays(t *testing.T) {
 	t.Parallel()
-	for date, want := range map[string]string{ // empty: a session
+	named(t, etf.XNYS, map[string]string{
 		"1993-12-31": "", "2004-12-31": "", "2010-12-31": "", "2021-12-31": "", // New Year's Day on a Saturday: the exchange trades on Friday
 		"1994-12-26": "Christmas Day (observed)", "2012-01-02": "New Year's Day (observed)",
 		"1997-01-20": "", "1998-01-19": "Martin Luther King Jr. Day",
@@ -75,8 +75,14 @@ func TestXNYSNamedDays(t *testing.T) {
 		"2018-12-05": "George H. W. Bush", "2025-01-09": "Jimmy Carter",
 		"2012-10-29": "Hurricane Sandy", "2012-10-30": "Hurricane Sandy", "2012-10-31": "",
 		"2024-06-01": "Saturday", "2024-06-02": "Sunday",
-	} {
-		err := mustFor(t, etf.XNYS).Check(day(date))
+	})
+}
+
+// named checks why days are closed; empty: a session.
+func named(t *testing.T, x etf.Exchange, days map[string]string) {
+	t.Helper()
+	for date, want := range days {
+		err := mustFor(t, x).Check(day(date))
 		if want == "" {
 			if err != nil {
 				t.Errorf("%s: %v", date, err)

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/etfcast/etfcast/db/column"
@@ -13,34 +14,20 @@ import (
 	"github.com/etfcast/etfcast/quality"
 )
 
-// proposal is the corporate action that a finding proposes, as statements keeps it until its fetch is persisted.
-type proposal struct {
-	Finding  string     `json:"finding"`
-	Evidence string     `json:"evidence"`
-	Action   etf.Action `json:"action"`
-}
-
-// saveProposals stores the actions that new findings propose, and puts them down for Persist to state.
+// saveProposals stores the actions that findings propose, and puts them down for Persist to state, in place of those of an earlier judgement.
 func saveProposals(ctx context.Context, q *sqlcgen.Queries, fetch sqlcgen.GetFetchRow, found []quality.FindingWithRows) error {
-	var list []proposal
-	for _, f := range found {
-		if f.Proposal == nil {
-			continue
-		}
-		a := *f.Proposal
+	list := quality.Proposals(found)
+	for _, p := range list {
+		a := p.Action
 		if err := q.InsertProposal(ctx, sqlcgen.InsertProposalParams{
-			FindingID: f.ID, Kind: string(a.Kind), Ex: column.Session(a.Ex), Amount: column.OptionalPrice(a.Amount),
+			FindingID: p.Finding, Kind: string(a.Kind), Ex: column.Session(a.Ex), Amount: column.OptionalPrice(a.Amount),
 			Numerator: a.Numerator, Denominator: a.Denominator,
 		}); err != nil {
 			return err
 		}
-		list = append(list, proposal{f.ID, f.Evidence, a})
-	}
-	if len(list) == 0 {
-		return nil
 	}
 	s, err := decodeStatements(fetch.Fetch.Actions)
-	if err != nil {
+	if err != nil || len(list)+len(s.Proposals) == 0 {
 		return err
 	}
 	s.Proposals = list
@@ -63,8 +50,12 @@ func (p *persisting) plan(ctx context.Context, first, last etf.Session) (changes
 		return nil, err
 	}
 	p.stated = domainActions(rows, p.row.Symbol)
+	ids, _, err := identity(ctx, p.q.Queries, p.old.id, p.row.Symbol)
+	if err != nil {
+		return nil, err
+	}
 	in := quality.PlanInput{
-		Symbol: etf.Symbol(p.row.Symbol), Source: p.row.Source, Basis: etf.Basis(p.row.Basis), Actions: st.Actions, Covers: st.Covers, Stated: p.stated,
+		Symbol: etf.Symbol(p.row.Symbol), IDsAs: ids, Source: p.row.Source, Basis: etf.Basis(p.row.Basis), Actions: st.Actions, Covers: st.Covers, Stated: p.stated,
 		Window: etf.Window{From: etf.Session(p.row.WindowFrom), To: etf.Session(p.row.WindowTo)},
 	}
 	if !in.Idle(first, last) {
@@ -73,22 +64,27 @@ func (p *persisting) plan(ctx context.Context, first, last etf.Session) (changes
 		}
 		changes = quality.PlanActions(in).Changes
 	}
-	after := quality.WithChanges(p.stated, changes)
-	for _, x := range st.Proposals {
-		for i := range changes { // a new statement by the source that says the same
-			if changes[i].Finding == "" && quality.SameAction(changes[i].Action, x.Action) {
-				changes[i].Finding = x.Finding
-			}
-		}
-		if detected, ok := quality.Detected(etf.Symbol(p.row.Symbol), x.Action, after); ok {
-			detected.Finding, detected.Evidence = x.Finding, x.Evidence
-			changes, after = append(changes, detected), append(after, detected)
-		}
-	}
+	changes, err = quality.Propose(ids, st.Proposals, p.stated, changes, func(span etf.Window) ([]etf.Bar, error) { return p.barsOf(ctx, span) })
 	for i := range changes {
 		changes[i].Fetch = p.fetch
 	}
-	return changes, nil
+	return changes, err
+}
+
+// barsOf returns the staged rows and the stored bars of a span, in any state.
+func (p *persisting) barsOf(ctx context.Context, span etf.Window) ([]etf.Bar, error) {
+	staged, err := p.q.ListStagedBars(ctx, p.fetch)
+	if err != nil {
+		return nil, err
+	}
+	bars := slices.DeleteFunc(stagedBars(staged), func(b etf.Bar) bool { return !span.Contains(b.Session) })
+	stored, err := p.q.ListBars(ctx, sqlcgen.ListBarsParams{
+		EtfID: p.old.id, FromSession: column.Session(span.From), ToSession: column.Session(span.To), Limit: math.MaxInt32,
+	})
+	for _, b := range stored {
+		bars = append(bars, storedBar(b).Bar)
+	}
+	return bars, err
 }
 
 // planPrices adds what a plan that may change something needs: the staged rows, the bars in use and the order of sources.
@@ -106,19 +102,26 @@ func (p *persisting) planPrices(ctx context.Context, in *quality.PlanInput) erro
 	if in.Known, err = known(ctx, p.q.Queries, fetch, in.Bars); err != nil {
 		return err
 	}
-	row, err := p.q.GetETF(ctx, p.row.Symbol) // on this transaction's connection: others may hold all the rest
+	after, err := following(ctx, p.q.Queries, fetch, in.Bars)
 	if err != nil {
 		return err
 	}
-	list, err := complete(ctx, p.q.Queries, []sqlcgen.Etf{row})
-	if err == nil {
-		in.Sources = list[0].Sources
+	in.Known = append(in.Known, after...)
+	if in.Second, err = secondOpinion(ctx, p.q.Queries, p.fetch); err != nil {
+		return err
 	}
+	preferences, err := p.q.ListPreferences(ctx, sqlcgen.ListPreferencesParams{EtfID: p.old.id})
+	if err != nil {
+		return err
+	}
+	in.Sources, _, err = preferred(preferences)
 	return err
 }
 
 // storeStates writes the new states of statements; stated are the current ones.
-func storeStates(ctx context.Context, q *sqlcgen.Queries, stated, changes []etf.StatedAction, to series, key string) error {
+func storeStates(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx, stated, changes []etf.StatedAction, to series, key string) error {
+	ins := inserter{ctx: ctx, tx: tx, into: `INSERT INTO actions (etf_id, id, data_version, kind, ex, terms, amount, numerator, denominator, record_date, pay_date,
+		announced, source, status, decided_by, why, evidence, fetch_id, finding_id, replaces, request_key, known_from, known_to, superseded_by)`}
 	for _, c := range changes {
 		if slices.ContainsFunc(stated, func(a etf.StatedAction) bool { return a.ID == c.ID }) {
 			n, err := q.SupersedeAction(ctx, sqlcgen.SupersedeActionParams{
@@ -131,17 +134,11 @@ func storeStates(ctx context.Context, q *sqlcgen.Queries, stated, changes []etf.
 				return errLost
 			}
 		}
-		if err := q.InsertAction(ctx, sqlcgen.InsertActionParams{
-			EtfID: to.id, ID: c.ID, DataVersion: to.version.Number, Kind: string(c.Kind), Ex: column.Session(c.Ex), Terms: c.Terms(),
-			Amount: column.OptionalPrice(c.Amount), Numerator: c.Numerator, Denominator: c.Denominator, RecordDate: column.Session(c.Record),
-			PayDate: column.Session(c.Pay), Announced: column.Session(c.Announced), Source: c.Source, Status: string(c.Status), DecidedBy: c.By,
-			Why: etf.Clip(c.Why, maxWhy), Evidence: etf.Clip(c.Evidence, maxActionEvidence), FetchID: c.Fetch, FindingID: c.Finding, Replaces: c.Replaces,
-			RequestKey: key, KnownFrom: to.knownFrom, KnownTo: openEnd, SupersededBy: openVersion,
-		}); err != nil {
-			return err
-		}
+		ins.row(to.id, c.ID, to.version.Number, string(c.Kind), column.Session(c.Ex), c.Terms(), column.OptionalPrice(c.Amount), c.Numerator, c.Denominator,
+			column.Session(c.Record), column.Session(c.Pay), column.Session(c.Announced), c.Source, string(c.Status), c.By, etf.Clip(c.Why, maxWhy),
+			etf.Clip(c.Evidence, maxActionEvidence), c.Fetch, c.Finding, c.Replaces, key, to.knownFrom, openEnd, openVersion)
 	}
-	return nil
+	return ins.done()
 }
 
 // The widths of actions.why and actions.evidence.
@@ -336,13 +333,10 @@ func whyFreed(changes []etf.StatedAction) string {
 // DecideAction records a person's decision on a statement about a corporate action, or states what the person adds: see
 // activities.Actions.
 func (s *Store) DecideAction(ctx context.Context, d etf.ActionDecision) (etf.ActionDecided, error) {
-	if d.Add != nil {
-		d.Action = etf.ActionID(d.Symbol, *d.Add, etf.SourcePerson)
-	}
 	var result etf.ActionDecided
 	var id uint32
 	err := s.transaction(ctx, "deciding on action "+d.Action, func(q *writing, tx *sql.Tx) error {
-		e, err := q.GetETFToDecide(ctx, string(d.Symbol))
+		e, err := named(ctx, q.Queries, string(d.Symbol), q.GetETFToDecide)
 		if errors.Is(err, sql.ErrNoRows) {
 			return unknownSymbol(d.Symbol)
 		}
@@ -350,6 +344,13 @@ func (s *Store) DecideAction(ctx context.Context, d etf.ActionDecision) (etf.Act
 			return err
 		}
 		id = e.ID
+		if d.Add != nil {
+			ids, _, err := identity(ctx, q.Queries, e.ID, e.Symbol)
+			if err != nil {
+				return err
+			}
+			d.Action = etf.ActionID(ids, *d.Add, etf.SourcePerson)
+		}
 		q.concerns(e.Exchange, e.Symbol, "")
 		result, err = s.decideAction(ctx, q, tx, e, d)
 		return err
@@ -425,11 +426,11 @@ func (s *Store) applyDecision(ctx context.Context, q *writing, tx *sql.Tx, e sql
 		} else {
 			q.emit(etf.EventActionDecided, c.ID, map[string]any{"decision": c.Status, "by": d.By})
 		}
-		if err := storeStates(ctx, q.Queries, stored, []etf.StatedAction{c}, to, d.Key); err != nil {
+		if err := storeStates(ctx, q.Queries, tx, stored, []etf.StatedAction{c}, to, d.Key); err != nil {
 			return 0, err
 		}
 	}
-	if err := storeStates(ctx, q.Queries, stored, others, to, ""); err != nil {
+	if err := storeStates(ctx, q.Queries, tx, stored, others, to, ""); err != nil {
 		return 0, err
 	}
 	for _, c := range others {

@@ -297,6 +297,44 @@ func testSplitWithdrawn(t *testing.T, d dbtest.Database) {
 	}
 }
 
+// testBetterProposal lets a rule infer two ratios for one ex-date, in one response and in another: the one that the closes show is proposed.
+func testBetterProposal(t *testing.T, d dbtest.Database) {
+	ctx, s := t.Context(), d.Store
+	register(t, s, "BET")
+	bars := sessionsAround(t)
+	k := at(t, bars, "2026-11-20")
+	for i := k; i < len(bars); i++ {
+		b := &bars[i]
+		b.Open, b.High, b.Low, b.Close, b.Volume = b.Open/50, b.High/50, b.Low/50, b.Close/50, b.Volume*50
+	}
+	updateETF(t, s, "BET", "simulated", bars[:k])
+	propose := func(rows []etf.Bar, ratios ...int64) {
+		f := fetchOf("BET", rows)
+		if err := s.SaveFetch(ctx, f, etf.Response{Bars: rows, Basis: f.Basis}); err != nil {
+			t.Fatal(err)
+		}
+		r := quality.Report{Verdicts: make([]etf.Verdict, len(rows))}
+		r.Verdicts[len(rows)-1] = etf.VerdictQuarantine
+		for _, ratio := range ratios {
+			a, x := split("2026-11-20", ratio, 1), finding(f, "split_suspected", rows[len(rows)-1].Session)
+			x.Proposal = &a
+			r.Findings = append(r.Findings, x)
+		}
+		saveReport(t, s, f.ID, r)
+	}
+	propose(bars[k-2:k+1], 51)
+	wantStatements(t, s, "BET", "detection 51:1@2026-11-20 proposed by source:detection")
+	propose(bars[k-2:k+2], 50)
+	want := []string{"detection 50:1@2026-11-20 proposed by source:detection", "detection 51:1@2026-11-20 cancelled by source:detection"}
+	wantStatements(t, s, "BET", want...)
+	propose(bars[k-2:k+3], 51, 50, 51)
+	wantStatements(t, s, "BET", want...)
+	list, err := s.ActionsAt(ctx, "BET", etf.NewestVersion)
+	if err != nil || len(list) != 2 || list[0].Replaces != list[1].ID || list[0].Finding == "" || !strings.Contains(list[1].Why, "50:1") {
+		t.Errorf("%+v %v", list, err)
+	}
+}
+
 // testProposedSplit lets a rule propose a split that nobody states, and a person accept it.
 func testProposedSplit(t *testing.T, d dbtest.Database) {
 	ctx, s := t.Context(), d.Store
@@ -410,6 +448,89 @@ func testActionDecisions(t *testing.T, d dbtest.Database) {
 		_, err := s.DecideAction(ctx, c.d)
 		wantKind(t, err, c.kind, c.field)
 	}
+}
+
+// testProposalMadeAgain: a run that is cancelled between the judgement and the storing of its rows leaves a finding, but not the split that it
+// proposes. The next fetch, which reports that finding again, states it, once.
+func testProposalMadeAgain(t *testing.T, d dbtest.Database) {
+	ctx, s := t.Context(), d.Store
+	bars := sessionsAround(t)
+	k := at(t, bars, "2026-11-20")
+	traded := quartered(bars, k)
+	// judge saves what the rules say of the rows up to the k+n-th; proposes says what explains the rows from the k-th on.
+	judge := func(symbol etf.Symbol, n int, proposes *etf.Action) (fetch string, reported []etf.Reported) {
+		t.Helper()
+		rows := traded[k-2 : k+n]
+		f := fetchOf(symbol, rows)
+		if err := s.SaveFetch(ctx, f, etf.Response{Bars: rows, Basis: f.Basis}); err != nil {
+			t.Fatal(err)
+		}
+		var named []etf.Session
+		verdicts := make([]etf.Verdict, 2+n)
+		for i, b := range rows[2:] {
+			named, verdicts[2+i] = append(named, b.Session), etf.VerdictQuarantine
+		}
+		suspected := finding(f, "split_suspected", named...)
+		suspected.Proposal = proposes
+		reported, err := s.SaveFindings(ctx, etf.Judgement{Fetch: f.ID, Findings: []etf.Finding{suspected}, Verdicts: verdicts})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f.ID, reported
+	}
+	persist := func(fetch string) etf.Persisted {
+		t.Helper()
+		p, err := s.Persist(ctx, fetch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	four := split("2026-11-20", 4, 1)
+	const proposed = "detection 4:1@2026-11-20 proposed by source:detection"
+	for symbol, stored := range map[etf.Symbol]int{"AGAIN": k, "AGAINNEW": 0} { // and one of which nothing is stored
+		register(t, s, symbol)
+		if stored > 0 {
+			updateETF(t, s, symbol, "simulated", traded[:stored])
+		}
+		_, cancelled := judge(symbol, 1, &four)
+		wantStatements(t, s, symbol)
+		fetch, reported := judge(symbol, 1, &four)
+		if len(reported) != 1 || reported[0].New || reported[0].Finding.ID != cancelled[0].Finding.ID {
+			t.Fatalf("%s: reported %+v, first %+v", symbol, reported, cancelled)
+		}
+		if p := persist(fetch); p.Actions != 1 {
+			t.Errorf("%s: %+v", symbol, p)
+		}
+		wantStatements(t, s, symbol, proposed)
+		list, err := s.ActionsAt(ctx, symbol, etf.NewestVersion)
+		if err != nil || len(list) != 1 || list[0].Finding != cancelled[0].Finding.ID || list[0].Fetch != fetch {
+			t.Fatalf("%s: %+v, %v", symbol, list, err)
+		}
+		fetch, _ = judge(symbol, 2, &four) // with a row that is new
+		if p := persist(fetch); p.Actions != 0 || p.New != 1 {
+			t.Errorf("%s: proposed twice: %+v", symbol, p)
+		}
+		if _, err := s.DecideAction(ctx, etf.ActionDecision{Action: list[0].ID, Symbol: symbol, Status: etf.Rejected, By: "kim", Why: "no such split", Key: "k1"}); err != nil {
+			t.Fatal(err)
+		}
+		fetch, _ = judge(symbol, 2, &four)
+		persist(fetch)
+		wantStatements(t, s, symbol, "detection 4:1@2026-11-20 rejected by kim")
+	}
+
+	// What a person has decided on meanwhile proposes nothing more.
+	register(t, s, "AGAINDEC")
+	updateETF(t, s, "AGAINDEC", "simulated", traded[:k])
+	_, cancelled := judge("AGAINDEC", 1, &four)
+	if _, err := s.Decide(ctx, etf.Ruling{Finding: cancelled[0].Finding.ID, Decision: etf.Accept, By: "kim", Why: "it fell that much"}); err != nil {
+		t.Fatal(err)
+	}
+	fetch, _ := judge("AGAINDEC", 1, &four)
+	if p := persist(fetch); p.Actions != 0 || p.Quarantined != 0 {
+		t.Errorf("after the decision: %+v", p)
+	}
+	wantStatements(t, s, "AGAINDEC")
 }
 
 // testSplitAcceptedBetween: rows that were judged without a split which a person has accepted before they are stored are free.

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strings"
 	"time"
 
 	"github.com/etfcast/etfcast/db/sqlcgen"
@@ -27,18 +26,14 @@ func (s *Store) StartBacktest(ctx context.Context, r etf.BacktestRequest) (run e
 	if err != nil {
 		return run, false, etf.Wrap(etf.KindInternal, err, "encoding a backtest's options")
 	}
-	symbols := make([]string, len(r.Symbols))
-	for i, symbol := range r.Symbols {
-		symbols[i] = string(symbol)
-	}
 	id, now := r.ID(), s.now()
 	err = s.transaction(ctx, "recording backtest "+id, func(q *writing, _ *sql.Tx) error {
 		old, err := q.LockBacktest(ctx, id)
 		switch {
 		case errors.Is(err, sql.ErrNoRows):
 			err = q.InsertBacktest(ctx, sqlcgen.InsertBacktestParams{
-				ID: id, BaseID: r.BaseID(), Attempt: int32(max(r.Attempt, 1)), Exchange: string(r.Exchange), WholeExchange: len(symbols) == 0,
-				Symbols: strings.Join(symbols, ","), AsOf: instant(r.AsOf), Options: string(options), StartedAt: now,
+				ID: id, BaseID: r.BaseID(), Attempt: int32(max(r.Attempt, 1)), Exchange: string(r.Exchange), WholeExchange: len(r.Symbols) == 0,
+				Symbols: joinSymbols(r.Symbols), AsOf: instant(r.AsOf), Options: string(options), StartedAt: now,
 			})
 			if duplicate(err) {
 				return errLost // a repeat at the same time
@@ -466,11 +461,7 @@ func domainBacktest(r sqlcgen.Backtest) etf.BacktestRun {
 		StartedAt: r.StartedAt.UTC(), FinishedAt: utcOrZero(r.FinishedAt),
 	}
 	_ = json.Unmarshal([]byte(r.Options), &run.Options) // written by json.Marshal
-	if r.Symbols != "" {
-		for symbol := range strings.SplitSeq(r.Symbols, ",") {
-			run.Symbols = append(run.Symbols, etf.Symbol(symbol))
-		}
-	}
+	run.Symbols = splitSymbols(r.Symbols)
 	return run
 }
 

@@ -44,18 +44,28 @@ func (s *Store) AsOfVersion(ctx context.Context, symbol etf.Symbol, number int64
 
 // BarsPageAt returns what BarsPage would have returned while the data version was current.
 func (s *Store) BarsPageAt(ctx context.Context, symbol etf.Symbol, version int64, window etf.Window, after etf.Session, limit int) ([]etf.StoredBar, error) {
-	id, err := s.idOf(ctx, symbol)
+	head, err := s.headOf(ctx, symbol)
 	if err != nil {
 		return nil, err
 	}
-	p := listBarsParams(id, window, after, limit)
+	p := listBarsParams(head.ID, window, after, limit)
 	bars, err := s.q.ListBarsAt(ctx, sqlcgen.ListBarsAtParams{EtfID: p.EtfID, FromSession: p.FromSession, ToSession: p.ToSession, Version: version, Limit: p.Limit})
 	if err != nil {
 		return nil, translate(err, "reading bars of "+string(symbol))
 	}
-	revisions, err := s.q.ListRevisionsAt(ctx, sqlcgen.ListRevisionsAtParams{EtfID: p.EtfID, FromSession: p.FromSession, ToSession: p.ToSession, Version: version, Limit: p.Limit})
-	if err != nil {
-		return nil, translate(err, "reading revisions of "+string(symbol))
+	newest := head.DataVersion <= version
+	if newest { // still, with the bars read?
+		if head, err = s.headOf(ctx, symbol); err != nil {
+			return nil, err
+		}
+		newest = head.DataVersion <= version
+	}
+	var revisions []sqlcgen.ListRevisionsAtRow
+	if !newest { // nothing is superseded that the newest version believes
+		revisions, err = s.q.ListRevisionsAt(ctx, sqlcgen.ListRevisionsAtParams{EtfID: p.EtfID, FromSession: p.FromSession, ToSession: p.ToSession, Version: version, Limit: p.Limit})
+		if err != nil {
+			return nil, translate(err, "reading revisions of "+string(symbol))
+		}
 	}
 	list := make([]etf.StoredBar, 0, min(len(bars)+len(revisions), limit))
 	for len(list) < limit && len(bars)+len(revisions) > 0 {
@@ -67,7 +77,7 @@ func (s *Store) BarsPageAt(ctx context.Context, symbol etf.Symbol, version int64
 			if len(bars) > 0 && bars[0].Session == revisions[0].Session {
 				bars = bars[1:] // it was superseded between the two statements
 			}
-			list = append(list, revisedBar(revisions[0]))
+			list = append(list, storedBar(sqlcgen.Bar(revisions[0])))
 			revisions = revisions[1:]
 		}
 	}

@@ -46,17 +46,6 @@ func verified(list []etf.Forecast, err error) ([]etf.Forecast, error) {
 
 const compareWithBackup = "run `etfcast ledger verify`, and compare the database with a backup"
 
-// withoutRemedy returns the text of an error for use as the reason of another one, which has its own remedy.
-func withoutRemedy(err error) string {
-	var e *etf.Error
-	if !errors.As(err, &e) {
-		return err.Error()
-	}
-	bare := *e
-	bare.Remedy = ""
-	return bare.Error()
-}
-
 func linkMessage(id string, position int64, symbol etf.Symbol, model, reason string) string {
 	return fmt.Sprintf("forecast %s at position %d of the chain of %s and %s: %s", id, position, symbol, model, reason)
 }

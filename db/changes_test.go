@@ -104,7 +104,7 @@ func testRetiredNotDue(t *testing.T, d dbtest.Database) {
 		var due []etf.Symbol
 		after, limit := etf.Symbol("ZRET"), 2
 		for {
-			page, err := d.Store.Due(ctx, etf.XNYS, named, after, limit)
+			page, err := d.Store.Due(ctx, etf.XNYS, 0, named, after, limit)
 			if err != nil {
 				t.Fatal(err)
 			}

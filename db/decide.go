@@ -54,7 +54,10 @@ func (s *Store) Decide(ctx context.Context, r etf.Ruling) (etf.Finding, error) {
 			store: s, q: q, ruling: r, fetch: fetch, before: record.Decisions, old: seriesOf(fetch), to: seriesOf(fetch),
 			finding: quality.FindingWithRows{Finding: settled, Rows: quality.RowsOf(record)},
 		}
-		return d.decide(ctx)
+		if err := d.decide(ctx); err != nil {
+			return err
+		}
+		return d.keepGrounds(ctx)
 	})
 	if err == nil && r.Decision == etf.Accept {
 		err = s.releaseAccepted(ctx, head.Symbol)
@@ -133,6 +136,27 @@ func (d *deciding) decide(ctx context.Context) error {
 		return err
 	}
 	return d.store.settle(ctx, d.q, id, d.to.version.Number, d.ruling.By, "")
+}
+
+// keepGrounds makes the verdicts on other fetches outdated, but not those of the finding's own fetch if its rows have not been stored: the
+// decision is about them, and has changed them (ruleStaged).
+func (d *deciding) keepGrounds(ctx context.Context) error {
+	g := groundsToPersist(d.fetch)
+	before := groundsHash(g)
+	if g.Version = d.to.version; d.to.version == d.old.version {
+		var err error
+		if g.Change, err = d.store.changeGrounds(ctx, d.q, d.old.id); err != nil {
+			return err
+		}
+	}
+	if d.fetch.PersistedAt.Valid || d.fetch.ResultWriter != before {
+		return nil
+	}
+	n, err := d.q.SetFetchGrounds(ctx, sqlcgen.SetFetchGroundsParams{ID: d.finding.Fetch, Before: before, Grounds: groundsHash(g)})
+	if err == nil && n != 1 {
+		err = errLost
+	}
+	return err
 }
 
 // ruleStaged sets the verdict on rows that are still staged. A decision may come before they are stored.

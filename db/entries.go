@@ -41,19 +41,26 @@ func (s *Store) AppendEntries(ctx context.Context, list []etf.Forecast, complete
 		// The heads are read before the entries of the same origins: whoever adds one of them later moves a head.
 		var inOrder []draft
 		var placed []etf.Forecast
+		var at []placing
+		var marked [][]sqlcgen.InsertChainSymbolParams
 		for _, of := range drafts {
-			part, err := chained(ctx, q.Queries, places[of[0].f.Symbol].ID, of, nil)
+			where, err := placingOf(ctx, q.Queries, places[of[0].f.Symbol].ID, string(of[0].f.Symbol))
+			if err != nil {
+				return err
+			}
+			part, marks, err := chained(ctx, q.Queries, where, of, nil)
 			if err != nil {
 				return err
 			}
 			inOrder, placed = append(inOrder, of...), append(placed, part...)
+			at, marked = append(at, where), append(marked, marks)
 		}
 		if err := refuseRepeated(ctx, q.Queries, inOrder, places); err != nil {
 			return err
 		}
 		done := 0
-		for _, of := range drafts {
-			if err := insertForecasts(ctx, tx, places[of[0].f.Symbol].ID, of, placed[done:done+len(of)]); err != nil {
+		for i, of := range drafts {
+			if err := insertForecasts(ctx, tx, q.Queries, at[i], of, placed[done:done+len(of)], marked[i]); err != nil {
 				return err
 			}
 			done += len(of)
@@ -100,13 +107,13 @@ func placesOf(ctx context.Context, q *sqlcgen.Queries, list []etf.Forecast) (map
 		symbols = append(symbols, string(f.Symbol))
 	}
 	slices.Sort(symbols)
-	rows, err := q.ListETFsBySymbol(ctx, slices.Compact(symbols))
+	rows, err := etfsNamed(ctx, q, slices.Compact(symbols))
 	if err != nil {
 		return nil, err
 	}
 	places := make(map[etf.Symbol]sqlcgen.Etf, len(rows))
-	for _, r := range rows {
-		places[etf.Symbol(r.Symbol)] = r
+	for symbol, r := range rows {
+		places[etf.Symbol(symbol)] = r
 	}
 	var unknown []error
 	for i, f := range list {
@@ -215,7 +222,7 @@ func (s *Store) Entries(ctx context.Context, model string, symbol etf.Symbol, af
 		if err != nil {
 			return nil, err
 		}
-		of = []sqlcgen.ListEnteredETFsRow{{ID: id, Symbol: string(symbol)}}
+		of = []sqlcgen.ListEnteredETFsRow{{ID: id, Symbol: string(cmp.Or(after.Symbol, symbol))}} // symbol may be a former one
 	} else {
 		var err error
 		if of, err = s.q.ListEnteredETFs(ctx, sqlcgen.ListEnteredETFsParams{FromSymbol: string(after.Symbol), Model: model}); err != nil {
@@ -235,7 +242,7 @@ func (s *Store) Entries(ctx context.Context, model string, symbol etf.Symbol, af
 		if err != nil {
 			return nil, translate(err, "listing the entries of "+model)
 		}
-		part, err := verified(s.withParts(ctx, etf.Symbol(e.Symbol), rows))
+		part, err := verified(s.withParts(ctx, rows))
 		if err != nil {
 			return nil, err
 		}

@@ -20,6 +20,7 @@ const (
 	erDupEntry              = 1062
 	erLockWaitTimeout       = 1205
 	erLockDeadlock          = 1213
+	erRowChanged            = 1020 // MariaDB with innodb_snapshot_isolation, the default since 11.6.2
 	erNotAllowedCommand     = 1148
 	erClientLocalDisabled   = 3948
 	erLoadLocalDenied       = 1235 // Dolt, and MariaDB in some cases
@@ -31,13 +32,43 @@ const (
 // unavailable are the numbers that mean "not now", with the remedy if there is one. They include those of a database
 // that has not been migrated yet.
 var unavailable = map[uint16]string{
-	1021: "", 1040: "", 1041: "", 1053: "", 1077: "", 1114: "", 1129: "", 1152: "", 1158: "", 1159: "", 1160: "", 1161: "",
+	1021: freeSpace, 1040: "", 1041: "", 1053: "", 1077: "", 1114: freeSpace, 1129: "", 1152: "", 1158: "", 1159: "", 1160: "", 1161: "",
 	1203: "", 1226: "", 1317: "", 1927: "", 2006: "", 2013: "", 3024: "", 3169: "",
 	1290: acceptWrites, 1792: acceptWrites, 1836: acceptWrites,
 	1049: "create the database and run `etfcast migrate`", 1054: "run `etfcast migrate`", 1146: "run `etfcast migrate`",
 }
 
-const acceptWrites = "the server is read-only: make it accept writes, or name another in the DSN"
+const (
+	acceptWrites = "the server is read-only: make it accept writes, or name another in the DSN"
+	freeSpace    = "the database server's disk is full: free space on it; a Dolt server has to be started again then"
+)
+
+// unavailableText are parts of the messages that mean "not now" whatever the number: a full disk has many (3, 1026, 1030, 1598, ...), and Dolt has one
+// for everything.
+var unavailableText = []struct{ text, remedy string }{
+	{"no space left on device", freeSpace},
+	{"errcode: 28", freeSpace},
+	{"errno: 28", freeSpace},
+	{"error 28 ", freeSpace}, // "Got error 28 from storage engine"
+	{"error: 28 ", freeSpace},
+	{"set to read only mode", acceptWrites},
+	{"database is read only", acceptWrites},
+	{"read only transaction", acceptWrites},
+}
+
+// notNow returns the remedy of an error that means "not now".
+func notNow(my *mysql.MySQLError) (remedy string, ok bool) {
+	if remedy, ok = unavailable[my.Number]; ok {
+		return remedy, true
+	}
+	text := strings.ToLower(my.Message)
+	for _, u := range unavailableText {
+		if strings.Contains(text, u.text) {
+			return u.remedy, true
+		}
+	}
+	return "", false
+}
 
 // unfit are the error numbers for values that do not fit their column.
 var unfit = map[uint16]bool{
@@ -62,7 +93,7 @@ func translate(err error, what string) error {
 	}
 	var my *mysql.MySQLError
 	if errors.As(err, &my) {
-		if remedy, ok := unavailable[my.Number]; ok {
+		if remedy, ok := notNow(my); ok {
 			return &etf.Error{Kind: etf.KindUnavailable, Message: what, Remedy: remedy, Err: err}
 		}
 		switch {
@@ -104,7 +135,7 @@ func collision(err error) bool {
 		return false
 	}
 	switch my.Number {
-	case erLockWaitTimeout, erLockDeadlock, erDupEntry:
+	case erLockWaitTimeout, erLockDeadlock, erRowChanged, erDupEntry:
 		return true
 	}
 	text := strings.ToLower(my.Message)

@@ -68,7 +68,7 @@ func (w *writing) storeEvents(ctx context.Context, tx *sql.Tx, now time.Time) er
 func (w *writing) fetched(ctx context.Context, f etf.Fetch) error {
 	key, err := f.Run.Key()
 	if err != nil { // no run has fetched it
-		row, err := w.GetETFVersion(ctx, string(f.Symbol))
+		row, err := named(ctx, w.Queries, string(f.Symbol), w.GetETFVersion)
 		if err != nil {
 			return err
 		}

@@ -33,12 +33,19 @@ func (s *Store) VerifyChain(ctx context.Context, symbol etf.Symbol, model string
 	if err != nil {
 		return err
 	}
-	r, err := s.newPartReader(ctx)
+	v := &verification{store: s, limit: math.MaxInt, claimed: map[chain]int{}}
+	symbols, err := s.symbols(ctx)
+	if err != nil {
+		return err
+	}
+	if v.names, err = allNames(ctx, s.q, symbols); err != nil {
+		return err
+	}
+	r, err := s.newPartReader(ctx) // it keeps a connection: whoever waits for another one with it may wait for ever
 	if err != nil {
 		return err
 	}
 	defer r.close()
-	v := &verification{store: s, limit: math.MaxInt, seen: map[chain]bool{}}
 	if err := v.etf(ctx, r, id, symbol, model); err != nil {
 		return translate(err, "reading the chain of "+string(symbol))
 	}
@@ -59,7 +66,7 @@ func (s *Store) Rehash(ctx context.Context, symbol etf.Symbol, model string, set
 	if err != nil {
 		return err
 	}
-	list, err := s.withParts(ctx, symbol, rows)
+	list, err := s.withParts(ctx, rows)
 	previous := ""
 	for _, f := range list {
 		f.PrevHash = previous

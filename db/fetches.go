@@ -54,8 +54,20 @@ func (s *Store) saveFetch(ctx context.Context, f etf.Fetch, r etf.Response, judg
 	if len(body) > maxBody {
 		return etf.Invalid("body", fmt.Sprintf("the compressed response has %d bytes; the limit is %d", len(body), maxBody), "request a shorter window")
 	}
+	if err := s.keepShared(ctx, r.Shared); err != nil {
+		return err
+	}
 	return s.transaction(ctx, "saving fetch "+f.ID, func(q *writing, tx *sql.Tx) error {
 		n, err := q.InsertFetch(ctx, params)
+		if n == 0 && err == nil {
+			row, named := named(ctx, q.Queries, params.Symbol, q.GetETF) // it has been renamed, if it is there at all
+			if named == nil {
+				params.Symbol = row.Symbol
+				n, err = q.InsertFetch(ctx, params)
+			} else if !errors.Is(named, sql.ErrNoRows) {
+				return named
+			}
+		}
 		switch {
 		case duplicate(err):
 			return nil // stored already
@@ -75,6 +87,9 @@ func (s *Store) saveFetch(ctx context.Context, f etf.Fetch, r etf.Response, judg
 		}
 		if len(r.Raw) == 0 {
 			return nil
+		}
+		if err := needShared(ctx, tx, f.ID, r.Shared, s.now()); err != nil {
+			return err
 		}
 		return q.InsertFetchBody(ctx, sqlcgen.InsertFetchBodyParams{
 			FetchID: f.ID, Encoding: "gzip", Size: int32(len(r.Raw)), StoredAt: s.now(), Body: body,
@@ -110,7 +125,7 @@ type statements struct {
 	NAVs    []etf.NAV        `json:"navs,omitempty"`
 	DataAt  time.Time        `json:"data_at,omitzero"`
 	// Proposals are the actions that the fetch's own findings propose, once it has been judged.
-	Proposals []proposal `json:"proposals,omitempty"`
+	Proposals []quality.Proposal `json:"proposals,omitempty"`
 }
 
 func encodeStatements(s statements) (string, error) {
@@ -163,7 +178,8 @@ func (s *Store) Staged(ctx context.Context, fetch string) (etf.Staged, error) {
 	if row.Fetch.PersistedAt.Valid {
 		return etf.Staged{}, persistedAlready(fetch)
 	}
-	st := etf.Staged{Fetch: domainFetch(row.Fetch, row.Symbol), Initial: row.Bars == 0, First: etf.Session(row.FirstSession)}
+	st := etf.Staged{Fetch: domainFetch(row.Fetch, row.Symbol), Initial: row.Bars == 0, First: etf.Session(row.FirstSession),
+		Grounds: groundsToJudge(row)}
 	stated, err := decodeStatements(row.Fetch.Actions)
 	st.Actions, st.Covers, st.NAVs, st.DataAt = stated.Actions, stated.Covers, stated.NAVs, stated.DataAt
 	if err == nil {
@@ -193,12 +209,24 @@ func (s *Store) Staged(ctx context.Context, fetch string) (etf.Staged, error) {
 	if st.Known, err = known(ctx, s.q, row, st.Bars); err != nil {
 		return etf.Staged{}, translate(err, "reading the bars known to fetch "+fetch)
 	}
+	if st.Second, err = secondOpinion(ctx, s.q, fetch); err != nil {
+		return etf.Staged{}, translate(err, "reading what a second source says about fetch "+fetch)
+	}
+	if st.Following, err = following(ctx, s.q, row, st.Bars); err != nil {
+		return etf.Staged{}, translate(err, "reading the bars that follow fetch "+fetch)
+	}
+	if st.Parked, err = parked(ctx, s.q, row, st.Bars, st.Known, st.Following); err != nil {
+		return etf.Staged{}, translate(err, "reading the bars that follow fetch "+fetch)
+	}
 	preferences, err := s.q.ListPreferences(ctx, sqlcgen.ListPreferencesParams{EtfID: row.Fetch.EtfID})
 	if err == nil {
-		err = setPreferences(&st, preferences)
+		st.Sources, st.Listed, err = preferred(preferences)
 	}
 	if err != nil {
 		return etf.Staged{}, translate(err, "reading whose numbers count for fetch "+fetch)
+	}
+	if st.IDsAs, st.Delisted, err = identity(ctx, s.q, row.Fetch.EtfID, row.Symbol); err != nil {
+		return etf.Staged{}, translate(err, "reading the names of the ETF of fetch "+fetch)
 	}
 	if !st.Initial {
 		if st.Held, err = s.held(ctx, row, st.Bars); err != nil {
@@ -220,22 +248,23 @@ func (s *Store) Staged(ctx context.Context, fetch string) (etf.Staged, error) {
 	return st, nil
 }
 
-// setPreferences fills in the ETF's sources in order and its listing date.
-func setPreferences(st *etf.Staged, rows []sqlcgen.ListPreferencesRow) error {
+// preferred returns an ETF's sources in order and its listing date.
+func preferred(rows []sqlcgen.ListPreferencesRow) (sources []etf.SourceRef, listed etf.Session, err error) {
 	if len(rows) == 0 {
-		return nil
+		return nil, 0, nil
 	}
 	newest := rows[0]
-	st.Listed = etf.Session(newest.Listed)
+	listed = etf.Session(newest.Listed)
 	if newest.Changed.Valid {
-		return json.Unmarshal([]byte(newest.Changed.String), &st.Sources)
+		err = json.Unmarshal([]byte(newest.Changed.String), &sources)
+		return sources, listed, err
 	}
 	for _, r := range rows {
 		if r.ListingNumber == newest.ListingNumber {
-			st.Sources = append(st.Sources, etf.SourceRef{Name: r.Name, Ref: r.Ref})
+			sources = append(sources, etf.SourceRef{Name: r.Name, Ref: r.Ref})
 		}
 	}
-	return nil
+	return sources, listed, nil
 }
 
 // known reads the newest good bars up to the last staged session, and separately those before the first one if the span
@@ -280,14 +309,75 @@ func newestGood(ctx context.Context, q *sqlcgen.Queries, fetch sqlcgen.GetFetchR
 	}
 	list := make([]etf.StoredBar, len(rows))
 	for i, r := range rows {
-		list[i] = etf.StoredBar{
-			Bar: numbers{
-				Session: r.Session, Open: r.Open, High: r.High, Low: r.Low, Close: r.Close, AdjClose: r.AdjClose, Volume: r.Volume,
-			}.bar(),
-			Basis: etf.Basis(fetch.SeriesBasis), Source: r.Source, DataVersion: r.DataVersion,
-		}
+		list[i] = neighbour(r, fetch)
 	}
 	return list, nil
+}
+
+// neighbour is a bar near a fetch's rows.
+func neighbour(r sqlcgen.ListNewestGoodBarsRow, fetch sqlcgen.GetFetchRow) etf.StoredBar {
+	return etf.StoredBar{
+		Bar: numbers{
+			Session: r.Session, Open: r.Open, High: r.High, Low: r.Low, Close: r.Close, AdjClose: r.AdjClose, Volume: r.Volume,
+		}.bar(),
+		Basis: etf.Basis(fetch.SeriesBasis), Source: r.Source, DataVersion: r.DataVersion,
+	}
+}
+
+// hasBeside reports whether there can be stored bars beside a fetch's rows: not for a whole history.
+func hasBeside(fetch sqlcgen.GetFetchRow, staged []etf.Bar) bool {
+	return fetch.Bars > 0 && len(staged) > 0 && !etf.Session(fetch.Fetch.WindowFrom).IsZero()
+}
+
+// following reads the good bars after the last staged session; none for a whole history.
+func following(ctx context.Context, q *sqlcgen.Queries, fetch sqlcgen.GetFetchRow, staged []etf.Bar) ([]etf.StoredBar, error) {
+	if !hasBeside(fetch, staged) {
+		return nil, nil
+	}
+	_, last := quality.Span(staged, etf.Session(fetch.Fetch.WindowTo))
+	if last >= etf.Session(fetch.LastSession) {
+		return nil, nil
+	}
+	rows, err := q.ListGoodBarsAfter(ctx, sqlcgen.ListGoodBarsAfterParams{EtfID: fetch.Fetch.EtfID, AfterSession: column.Session(last), Limit: quality.MostFollowing})
+	if err != nil {
+		return nil, err
+	}
+	var list []etf.StoredBar
+	for _, r := range rows {
+		list = append(list, neighbour(sqlcgen.ListNewestGoodBarsRow(r), fetch))
+	}
+	return list, nil
+}
+
+// parked reads the quarantined bars that etf.Staged.Parked names; known and after are the good ones on both sides of the staged rows.
+func parked(ctx context.Context, q *sqlcgen.Queries, fetch sqlcgen.GetFetchRow, staged []etf.Bar, known, after []etf.StoredBar) (list []etf.StoredBar, err error) {
+	if !hasBeside(fetch, staged) {
+		return nil, nil
+	}
+	between := func(from, to etf.Session) error {
+		first, err := q.FirstQuarantined(ctx, sqlcgen.FirstQuarantinedParams{EtfID: fetch.Fetch.EtfID, AfterSession: column.Session(from), BeforeSession: column.Session(to)})
+		if err != nil || len(first) == 0 {
+			return err
+		}
+		last, err := q.LastQuarantined(ctx, sqlcgen.LastQuarantinedParams{EtfID: fetch.Fetch.EtfID, AfterSession: column.Session(from), BeforeSession: column.Session(to)})
+		for _, r := range first {
+			list = append(list, neighbour(sqlcgen.ListNewestGoodBarsRow(r), fetch))
+		}
+		for _, r := range last {
+			list = append(list, neighbour(sqlcgen.ListNewestGoodBarsRow(r), fetch))
+		}
+		return err
+	}
+	first, last := quality.Span(staged, etf.Session(fetch.Fetch.WindowTo))
+	if used, ok := quality.LastBefore(known, first); ok && first-used > quality.ParkedGap {
+		if err := between(used, first); err != nil {
+			return nil, err
+		}
+	}
+	if len(after) > 0 && after[0].Session-last > quality.ParkedGap {
+		err = between(last, after[0].Session)
+	}
+	return list, err
 }
 
 func ascending(list []etf.StoredBar) []etf.StoredBar {
@@ -358,9 +448,18 @@ func (s *Store) FetchBody(ctx context.Context, fetch string) ([]byte, error) {
 	return raw, etf.Wrapf(etf.KindCorrupt, err, "unpacking the response of fetch %s", fetch)
 }
 
-// PruneFetches deletes responses stored before olderThan, a thousand per transaction, and returns how many. The fetches'
-// records stay.
+// PruneFetches deletes responses stored before olderThan, a thousand per transaction, and returns how many. Of those that fetches share, it
+// deletes the ones that no fetch with a response needs any more. The fetches' records stay.
 func (s *Store) PruneFetches(ctx context.Context, olderThan time.Time) (int, error) {
+	total, err := s.pruneOwn(ctx, olderThan)
+	if err != nil {
+		return total, err
+	}
+	shared, err := s.pruneShared(ctx, olderThan)
+	return total + shared, err
+}
+
+func (s *Store) pruneOwn(ctx context.Context, olderThan time.Time) (int, error) {
 	const batch = 1000
 	total := 0
 	for {

@@ -45,7 +45,7 @@ func testFetch(t *testing.T, d dbtest.Database) {
 		t.Fatal(err)
 	}
 	f.FetchedAt = f.FetchedAt.UTC().Truncate(time.Microsecond)
-	if want := (etf.Staged{Fetch: f, Bars: bars, Actions: a.Actions, Defects: a.Defects, Initial: true,
+	if want := (etf.Staged{Fetch: f, Bars: bars, Actions: a.Actions, Defects: a.Defects, Initial: true, IDsAs: "FET",
 		Sources: []etf.SourceRef{{Name: "simulated", Ref: "FET"}}}); !reflect.DeepEqual(got, want) {
 		t.Errorf("staged\n%+v, want\n%+v", got, want)
 	}

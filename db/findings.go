@@ -26,60 +26,72 @@ func (s *Store) SaveFindings(ctx context.Context, j etf.Judgement) ([]etf.Report
 		}
 		keepAll = keepAll && v == etf.VerdictKeep
 	}
-	mark := sqlcgen.MarkFetchJudgedParams{ID: j.Fetch, Rows: int32(len(j.Verdicts)), JudgedAt: sql.NullTime{Time: s.now(), Valid: true}}
-	what := "saving the findings of fetch " + j.Fetch
-	if len(j.Findings) == 0 && keepAll {
-		return nil, s.transaction(ctx, what, func(q *writing, _ *sql.Tx) error {
-			first, err := s.markJudged(ctx, q.Queries, mark)
-			if err != nil || !first {
-				return err
-			}
-			fetch, err := q.GetFetch(ctx, j.Fetch)
-			if err == nil {
+	var reported []etf.Reported
+	err := s.transaction(ctx, "saving the findings of fetch "+j.Fetch, func(q *writing, tx *sql.Tx) error {
+		fetch, turn, err := s.markJudged(ctx, q.Queries, j)
+		if err != nil {
+			return err
+		}
+		if len(j.Findings) == 0 && keepAll && turn != judgedAnew {
+			if turn == judgedFirst {
 				q.validated(fetch, j)
 			}
-			return err
-		})
-	}
-	var reported []etf.Reported
-	err := s.transaction(ctx, what, func(q *writing, tx *sql.Tx) error {
-		first, err := s.markJudged(ctx, q.Queries, mark)
-		if err == nil {
-			reported, err = s.saveFindings(ctx, q, tx, j, first)
+			return nil
 		}
+		reported, err = s.saveFindings(ctx, q, tx, j, fetch, turn)
 		return err
 	})
 	return reported, err
 }
 
-// markJudged reports whether this is the first judgement of the fetch.
-func (s *Store) markJudged(ctx context.Context, q *sqlcgen.Queries, mark sqlcgen.MarkFetchJudgedParams) (first bool, err error) {
-	n, err := q.MarkFetchJudged(ctx, mark)
-	if err != nil || n == 1 {
-		return n == 1, err
-	}
-	row, err := q.GetFetch(ctx, mark.ID)
+// turn says which judgement of a fetch one is.
+type turn int
+
+const (
+	judgedBefore turn = iota // this one, or its rows are stored: nothing changes
+	judgedFirst
+	judgedAnew // it takes the place of one that was made on other grounds
+)
+
+// markJudged records that the fetch is judged, and on which grounds. KindConflict with ErrOutdated if those of the judgement have changed.
+func (s *Store) markJudged(ctx context.Context, q *sqlcgen.Queries, j etf.Judgement) (fetch sqlcgen.GetFetchRow, t turn, err error) {
+	fetch, err = q.GetFetch(ctx, j.Fetch)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		return false, unknownFetch(mark.ID)
-	case err != nil:
-		return false, err
-	case row.Fetch.JudgedAt.Valid || row.Fetch.PersistedAt.Valid:
-		return false, nil // judged already
-	case row.Fetch.RowCount != mark.Rows:
-		return false, etf.Invalid("verdicts", fmt.Sprintf("%d verdicts for %d rows of fetch %s", mark.Rows, row.Fetch.RowCount, mark.ID), "give one for each row")
+		return fetch, judgedBefore, unknownFetch(j.Fetch)
+	case err != nil || fetch.Fetch.PersistedAt.Valid:
+		return fetch, judgedBefore, err
 	}
-	return false, errLost
+	grounds, now := "", sql.NullTime{Time: s.now(), Valid: true}
+	if j.Grounds != nil {
+		if grounds = groundsHash(*j.Grounds); *j.Grounds != groundsToJudge(fetch) {
+			return fetch, judgedBefore, outdated(j.Fetch)
+		}
+	}
+	if fetch.Fetch.JudgedAt.Valid && (grounds == "" || grounds == fetch.Fetch.ResultWriter) {
+		return fetch, judgedBefore, nil
+	}
+	if int(fetch.Fetch.RowCount) != len(j.Verdicts) {
+		return fetch, judgedBefore, etf.Invalid("verdicts", fmt.Sprintf("%d verdicts for %d rows of fetch %s", len(j.Verdicts), fetch.Fetch.RowCount, j.Fetch), "give one for each row")
+	}
+	var n int64
+	if fetch.Fetch.JudgedAt.Valid {
+		t = judgedAnew
+		n, err = q.MarkFetchJudgedAgain(ctx, sqlcgen.MarkFetchJudgedAgainParams{ID: j.Fetch, JudgedAt: now, Grounds: grounds, Before: fetch.Fetch.ResultWriter})
+	} else {
+		t = judgedFirst
+		n, err = q.MarkFetchJudged(ctx, sqlcgen.MarkFetchJudgedParams{ID: j.Fetch, Rows: int32(len(j.Verdicts)), JudgedAt: now, Grounds: grounds}) //nolint:gosec // at most a century of rows
+	}
+	if err == nil && n != 1 {
+		err = errLost
+	}
+	return fetch, t, err
 }
 
-// saveFindings stores what is new if this is the first judgement of the fetch, and returns what the judgement reports.
-func (s *Store) saveFindings(ctx context.Context, q *writing, tx *sql.Tx, j etf.Judgement, first bool) ([]etf.Reported, error) {
-	fetch, err := q.GetFetch(ctx, j.Fetch)
-	if err != nil {
-		return nil, err
-	}
+// saveFindings stores what is new unless the fetch was judged before, and returns what the judgement reports.
+func (s *Store) saveFindings(ctx context.Context, q *writing, tx *sql.Tx, j etf.Judgement, fetch sqlcgen.GetFetchRow, t turn) ([]etf.Reported, error) {
 	staged, err := q.ListStagedBars(ctx, j.Fetch)
-	if err != nil || !first && len(staged) != len(j.Verdicts) {
+	if err != nil || t == judgedBefore && len(staged) != len(j.Verdicts) {
 		return nil, err // a repeat after the rows were stored
 	}
 	bars := stagedBars(staged)
@@ -87,20 +99,32 @@ func (s *Store) saveFindings(ctx context.Context, q *writing, tx *sql.Tx, j etf.
 	if err != nil {
 		return nil, err
 	}
-	before, err := casesOn(ctx, q.Queries, fetch.Fetch.EtfID, sessionsNamed(found, fetch.Bars > 0))
+	before, err := casesOn(ctx, q.Queries, fetch.Fetch.EtfID, sessionsNamed(found, fetch.Bars > 0 || t == judgedAnew))
 	if err != nil {
 		return nil, err
 	}
 	assessed := quality.Assess(found, before, j.Verdicts, bars)
 	fresh, err := unknown(ctx, q.Queries, assessed)
-	if err != nil || !first {
+	if err != nil || t == judgedBefore {
 		return assessed.Reported, err
 	}
 	q.validated(fetch, j)
 	if err := s.insertFindings(ctx, q, tx, fetch, fresh); err != nil {
 		return nil, err
 	}
-	if err := saveProposals(ctx, q.Queries, fetch, fresh); err != nil {
+	proposing := assessed.Proposing
+	if t == judgedAnew {
+		own, err := s.withdraw(ctx, q, fetch, assessed.Reported)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range found {
+			if slices.Contains(own, f.ID) && !slices.ContainsFunc(proposing, func(p quality.FindingWithRows) bool { return p.ID == f.ID }) {
+				proposing = append(proposing, f)
+			}
+		}
+	}
+	if err := saveProposals(ctx, q.Queries, fetch, proposing); err != nil {
 		return nil, err
 	}
 	for _, id := range assessed.Reopen {
@@ -112,11 +136,79 @@ func (s *Store) saveFindings(ctx context.Context, q *writing, tx *sql.Tx, j etf.
 	}
 	var changed []rowVerdict
 	for i, v := range assessed.Verdicts {
-		if v != etf.VerdictKeep { // which is what staging sets
+		if v != etf.VerdictKeep || t == judgedAnew { // which is what staging sets
 			changed = append(changed, rowVerdict{staged[i].Ordinal, v})
 		}
 	}
 	return assessed.Reported, setVerdicts(ctx, q.Queries, j.Fetch, changed)
+}
+
+// withdraw settles the findings that an earlier judgement of the fetch has made, which nobody has decided on, this one does not report, and that
+// keep out no bar that another fetch has stored with the same prices. It returns the IDs of all that earlier ones have made.
+func (s *Store) withdraw(ctx context.Context, q *writing, fetch sqlcgen.GetFetchRow, reported []etf.Reported) ([]string, error) {
+	rows, err := q.ListFindingsOfFetch(ctx, sqlcgen.ListFindingsOfFetchParams{EtfID: fetch.Fetch.EtfID, FetchID: fetch.Fetch.ID})
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	var own, over []string
+	for i, r := range rows {
+		if i > 0 && rows[i-1].ID == r.ID {
+			continue
+		}
+		own = append(own, r.ID)
+		f := etf.Finding{Rule: r.Rule, Severity: etf.Severity(r.Severity), Sessions: []etf.Session{etf.Session(r.Session)}}
+		if quality.Asks(f) && !slices.ContainsFunc(reported, func(now etf.Reported) bool { return now.Finding.ID == r.ID }) {
+			over = append(over, r.ID)
+		}
+	}
+	decided, err := inForce(ctx, q.Queries, over)
+	if err != nil {
+		return nil, err
+	}
+	keeps, err := s.keepingOut(ctx, q, fetch, over)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range over {
+		if _, ok := decided[id]; ok || keeps[id] {
+			continue
+		}
+		if err := s.enter(ctx, q, id, etf.DecisionRecord{
+			Decision: etf.Superseded, By: settledBy, DataVersion: fetch.DataVersion,
+			Why: "the rows of fetch " + fetch.Fetch.ID + " were judged again, after what they are judged by had changed",
+		}); err != nil {
+			return nil, err
+		}
+	}
+	return own, nil
+}
+
+// keepingOut returns those of the findings that name a stored bar, with its prices, that is not in use. It locks the ETF, so that none is stored
+// meanwhile.
+func (s *Store) keepingOut(ctx context.Context, q *writing, fetch sqlcgen.GetFetchRow, findings []string) (map[string]bool, error) {
+	if len(findings) == 0 {
+		return nil, nil
+	}
+	now, err := q.GetFetchToPersist(ctx, fetch.Fetch.ID)
+	if err == nil && groundsToPersist(now).Version != groundsToJudge(fetch).Version {
+		err = errLost
+	}
+	if err != nil {
+		return nil, err
+	}
+	rows, err := rowsOf(ctx, q.Queries, findings)
+	if err != nil {
+		return nil, err
+	}
+	keeps := map[string]bool{}
+	for id, named := range rows {
+		stored, err := barsOn(ctx, q.Queries, fetch.Fetch.EtfID, sessionsOf(named))
+		if err != nil {
+			return nil, err
+		}
+		keeps[id] = len(quality.AcceptRows(named, stored, 0).Release) > 0
+	}
+	return keeps, nil
 }
 
 // unknown returns the findings to be stored that are not stored yet, and marks the others as reported before.
@@ -413,8 +505,12 @@ func findingRecord(ctx context.Context, q *sqlcgen.Queries, id string) (etf.Find
 	if err != nil {
 		return etf.FindingRecord{}, err
 	}
+	second, err := secondOpinion(ctx, q, f.Fetch)
+	if err != nil {
+		return etf.FindingRecord{}, err
+	}
 	for _, r := range rows[id] {
-		found := etf.FoundRow{Session: r.Session}
+		found := etf.FoundRow{Session: r.Session, Second: second.Row(r.Session)}
 		if r.Staged {
 			bar := r.Bar
 			found.Row = &bar

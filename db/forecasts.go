@@ -1,11 +1,13 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -69,7 +71,7 @@ func (s *Store) AppendForecasts(ctx context.Context, list []etf.Forecast) ([]etf
 			results[d.index] = etf.Appended{Forecast: f, New: true}
 			continue
 		}
-		stored, err := s.Forecast(ctx, d.f.ID)
+		stored, err := s.Forecast(ctx, cmp.Or(d.under, d.f.ID))
 		switch {
 		case errors.Is(err, etf.ErrAltered): // the others have been appended all the same
 			results[d.index].Refused = err
@@ -91,6 +93,7 @@ type draft struct {
 	f           etf.Forecast
 	diagnostics string // encoded
 	fit         packedFit
+	under       string // the ID under which it is stored already, if it was issued when the ETF had another symbol
 }
 
 // newDraft checks a forecast and encodes its parts. KindInvalid if it can't be stored.
@@ -136,36 +139,42 @@ func (s *Store) place(ctx context.Context, drafts []draft, keep bool) (placed []
 	}
 	what := "appending forecasts of " + string(drafts[0].f.Symbol)
 	err = s.transaction(ctx, what, func(q *writing, tx *sql.Tx) error {
-		place, err := q.GetETFVersion(ctx, string(drafts[0].f.Symbol))
+		place, err := named(ctx, q.Queries, string(drafts[0].f.Symbol), q.GetETFVersion)
 		if errors.Is(err, sql.ErrNoRows) {
 			return unknownSymbol(drafts[0].f.Symbol)
 		}
 		if err != nil {
 			return err
 		}
+		where, err := placingOf(ctx, q.Queries, place.ID, string(drafts[0].f.Symbol))
+		if err != nil {
+			return err
+		}
 		v := drafts[0].f.DataVersion
 		stored := map[string]bool{}
-		if place.DataVersion != v.Number || place.DataVersionWriter != v.Writer {
-			if stored, err = storedForecasts(ctx, q.Queries, drafts); err != nil {
+		changed := place.DataVersion != v.Number || place.DataVersionWriter != v.Writer
+		if changed || where.names != nil {
+			if stored, err = storedForecasts(ctx, q.Queries, where, drafts); err != nil {
 				return err
-			}
-			if len(stored) < len(drafts) {
-				return &etf.Error{Kind: etf.KindConflict, Field: "data_version",
-					Message: fmt.Sprintf("the data of %s is at version %d, but the forecast was made from %d", drafts[0].f.Symbol, place.DataVersion, v.Number),
-					Remedy:  "read the history again"}
 			}
 		}
+		if changed && len(stored) < len(drafts) {
+			return &etf.Error{Kind: etf.KindConflict, Field: "data_version",
+				Message: fmt.Sprintf("the data of %s is at version %d, but the forecast was made from %d", drafts[0].f.Symbol, place.DataVersion, v.Number),
+				Remedy:  "read the history again"}
+		}
 		for {
-			if placed, err = chained(ctx, q.Queries, place.ID, drafts, stored); err != nil {
+			var marks []sqlcgen.InsertChainSymbolParams
+			if placed, marks, err = chained(ctx, q.Queries, where, drafts, stored); err != nil {
 				return err
 			}
-			err = insertForecasts(ctx, tx, place.ID, drafts, placed)
+			err = insertForecasts(ctx, tx, q.Queries, where, drafts, placed, marks)
 			if !duplicate(err) {
 				break
 			}
 			known := len(stored)
 			var missing error
-			if stored, missing = storedForecasts(ctx, q.Queries, drafts); missing != nil || len(stored) == known {
+			if stored, missing = storedForecasts(ctx, q.Queries, where, drafts); missing != nil || len(stored) == known {
 				return err // a place in a chain was taken meanwhile: retry
 			}
 		}
@@ -184,7 +193,8 @@ func (s *Store) place(ctx context.Context, drafts []draft, keep bool) (placed []
 	return placed, err
 }
 
-func storedForecasts(ctx context.Context, q *sqlcgen.Queries, drafts []draft) (map[string]bool, error) {
+// storedForecasts returns the IDs of the drafts that are stored already, be it under another symbol (draft.under, which it sets).
+func storedForecasts(ctx context.Context, q *sqlcgen.Queries, where placing, drafts []draft) (map[string]bool, error) {
 	ids := make([]string, len(drafts))
 	for i, d := range drafts {
 		ids[i] = d.f.ID
@@ -194,12 +204,20 @@ func storedForecasts(ctx context.Context, q *sqlcgen.Queries, drafts []draft) (m
 	for _, id := range rows {
 		stored[id] = true
 	}
+	for i := range drafts {
+		if d := &drafts[i]; err == nil && !stored[d.f.ID] {
+			d.under, err = where.storedUnder(ctx, q, d.f)
+			stored[d.f.ID] = d.under != ""
+		}
+	}
+	maps.DeleteFunc(stored, func(_ string, is bool) bool { return !is })
 	return stored, err
 }
 
-// chained returns the drafts with their places at the ends of their chains, and empty forecasts for those stored already.
-func chained(ctx context.Context, q *sqlcgen.Queries, id uint32, drafts []draft, stored map[string]bool) ([]etf.Forecast, error) {
-	placed := make([]etf.Forecast, len(drafts))
+// chained returns the drafts with their places at the ends of their chains, and empty forecasts for those stored already; marks are the
+// positions from which on a chain carries another symbol.
+func chained(ctx context.Context, q *sqlcgen.Queries, where placing, drafts []draft, stored map[string]bool) (placed []etf.Forecast, marks []sqlcgen.InsertChainSymbolParams, err error) {
+	placed = make([]etf.Forecast, len(drafts))
 	heads := map[string]sqlcgen.GetChainHeadRow{}
 	for i, d := range drafts {
 		if stored[d.f.ID] {
@@ -207,38 +225,52 @@ func chained(ctx context.Context, q *sqlcgen.Queries, id uint32, drafts []draft,
 		}
 		head, ok := heads[d.f.Model]
 		if !ok {
-			var err error
-			head, err = q.GetChainHead(ctx, sqlcgen.GetChainHeadParams{EtfID: id, Model: d.f.Model})
+			head, err = q.GetChainHead(ctx, sqlcgen.GetChainHeadParams{EtfID: where.id, Model: d.f.Model})
 			if err != nil && !errors.Is(err, sql.ErrNoRows) {
-				return nil, err
+				return nil, nil, err
 			}
 		}
 		f := d.f
-		f.Chain, f.PrevHash = head.Chain+1, head.Hash
+		f.PrevHash = head.Hash
+		var mark bool
+		if f.Chain, mark, err = where.next(ctx, q, f, head.Chain); err != nil {
+			return nil, nil, err
+		}
+		if mark {
+			marks = append(marks, sqlcgen.InsertChainSymbolParams{EtfID: where.id, Model: f.Model, Chain: f.Chain, Symbol: string(f.Symbol)})
+			where.names.mark(f.Model, nameMark{f.Chain, f.Symbol})
+		}
 		if f.IssuedAt.Before(head.IssuedAt) {
 			f.IssuedAt = head.IssuedAt
 		}
-		var err error
 		if f.Hash, err = chainHash(f); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		placed[i], heads[f.Model] = f, sqlcgen.GetChainHeadRow{Chain: f.Chain, Hash: f.Hash, IssuedAt: f.IssuedAt}
 	}
-	return placed, nil
+	return placed, marks, nil
 }
 
-// insertForecasts writes the rows of the forecasts that have a Hash, without their parts.
-func insertForecasts(ctx context.Context, tx *sql.Tx, id uint32, drafts []draft, placed []etf.Forecast) error {
+// insertForecasts writes the rows of the forecasts that have a Hash, without their parts, and the marks of their chains.
+func insertForecasts(ctx context.Context, tx *sql.Tx, q *sqlcgen.Queries, where placing, drafts []draft, placed []etf.Forecast, marks []sqlcgen.InsertChainSymbolParams) error {
 	ins := inserter{ctx: ctx, tx: tx, into: `INSERT INTO forecasts (id, etf_id, model, origin, data_version, data_version_writer, basis,
 params, params_hash, seed, code_version, diagnostics, run_id, as_of, issued_at, chain, prev_hash, hash)`}
 	for i, f := range placed {
 		if f.Hash == "" {
 			continue
 		}
-		ins.row(f.ID, id, f.Model, column.Session(f.Origin), f.DataVersion.Number, f.DataVersion.Writer, string(f.Basis),
+		ins.row(f.ID, where.id, f.Model, column.Session(f.Origin), f.DataVersion.Number, f.DataVersion.Writer, string(f.Basis),
 			f.Params, f.ParamsHash, f.Seed, f.CodeVersion, drafts[i].diagnostics, string(f.Run), f.AsOf, f.IssuedAt, f.Chain, f.PrevHash, f.Hash)
 	}
-	return ins.done()
+	if err := ins.done(); err != nil {
+		return err
+	}
+	for _, m := range marks {
+		if err := q.InsertChainSymbol(ctx, m); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // insertParts writes the points, components, fits, marks, tails, provenance and raw quantiles of the forecasts that have a Hash, with one statement for each kind.
@@ -317,7 +349,7 @@ func (s *Store) Forecast(ctx context.Context, id string) (etf.Forecast, error) {
 	if err != nil {
 		return etf.Forecast{}, translate(err, "reading a forecast")
 	}
-	list, err := verified(s.withParts(ctx, etf.Symbol(row.Symbol), []sqlcgen.Forecast{row.Forecast}))
+	list, err := verified(s.withParts(ctx, []sqlcgen.Forecast{row}))
 	if err != nil {
 		return etf.Forecast{}, err
 	}
@@ -332,7 +364,7 @@ func (s *Store) LatestForecasts(ctx context.Context, symbol etf.Symbol, model st
 	if err != nil {
 		return nil, translate(err, "reading the latest forecasts of "+string(symbol))
 	}
-	return verified(s.withParts(ctx, symbol, rows))
+	return verified(s.withParts(ctx, rows))
 }
 
 func (s *Store) latest(ctx context.Context, symbol etf.Symbol, model string) ([]sqlcgen.Forecast, error) {
@@ -389,7 +421,7 @@ func (s *Store) ForecastsOf(ctx context.Context, symbol etf.Symbol, model string
 	if err != nil {
 		return nil, translate(err, "reading the forecasts of "+string(symbol))
 	}
-	return verified(s.withParts(ctx, symbol, rows))
+	return verified(s.withParts(ctx, rows))
 }
 
 // ForecastModels lists the models that have forecasts of the ETF, ascending, including those that no longer run and entrants: each
@@ -434,20 +466,25 @@ func (s *Store) ForecastPage(ctx context.Context, symbol etf.Symbol, model strin
 	if err != nil {
 		return nil, translate(err, "listing forecasts of "+string(symbol))
 	}
-	return verified(s.withParts(ctx, symbol, rows))
+	return verified(s.withParts(ctx, rows))
 }
 
-// withParts converts rows and adds their points, components, hashes of fits, marks, tails, provenance and raw quantiles, with one statement each for all rows.
-func (s *Store) withParts(ctx context.Context, symbol etf.Symbol, rows []sqlcgen.Forecast) ([]etf.Forecast, error) {
+// withParts converts rows, all of one ETF, and adds their points, components, hashes of fits, marks, tails, provenance and raw quantiles, with one statement each for all rows.
+func (s *Store) withParts(ctx context.Context, rows []sqlcgen.Forecast) ([]etf.Forecast, error) {
 	list := make([]etf.Forecast, len(rows))
 	if len(rows) == 0 {
 		return list, nil
+	}
+	carried, err := namesOf(ctx, s.q, rows[0].EtfID)
+	if err != nil {
+		return nil, translate(err, "reading which symbols forecasts carry")
 	}
 	ids := make([]string, len(rows))
 	at := make(map[string]int, len(rows))
 	for i, r := range rows {
 		ids[i], at[r.ID] = r.ID, i
-		list[i] = forecastOf(r, symbol)
+		list[i] = forecastOf(r, "")
+		carried.set(&list[i])
 		if err := json.Unmarshal([]byte(r.Diagnostics), &list[i].Diagnostics); err != nil {
 			return nil, &etf.Error{Kind: etf.KindCorrupt, Field: "diagnostics", Err: err,
 				Message: "decoding the diagnostics of forecast " + r.ID, Remedy: compareWithBackup}

@@ -107,7 +107,7 @@ func (s *Store) ReleaseHeld(ctx context.Context, symbol etf.Symbol, session etf.
 	what := "releasing the bar of " + string(symbol) + " on " + session.String()
 	err = s.transaction(ctx, what, func(q *writing, _ *sql.Tx) error {
 		released = false
-		row, err := q.LockETFToRelease(ctx, string(symbol))
+		row, err := named(ctx, q.Queries, string(symbol), q.LockETFToRelease)
 		if errors.Is(err, sql.ErrNoRows) {
 			return unknownSymbol(symbol)
 		}

@@ -69,7 +69,9 @@ func (s *Store) HistoryAt(ctx context.Context, symbol etf.Symbol, version int64,
 
 // versionRow returns the row of an ETF's data version.
 func (s *Store) versionRow(ctx context.Context, symbol etf.Symbol, version int64) (sqlcgen.GetVersionRowRow, error) {
-	v, err := s.q.GetVersionRow(ctx, sqlcgen.GetVersionRowParams{Symbol: string(symbol), Number: version})
+	v, err := named(ctx, s.q, string(symbol), func(ctx context.Context, symbol string) (sqlcgen.GetVersionRowRow, error) {
+		return s.q.GetVersionRow(ctx, sqlcgen.GetVersionRowParams{Symbol: symbol, Number: version})
+	})
 	if !errors.Is(err, sql.ErrNoRows) {
 		return v, translate(err, "looking up a data version of "+string(symbol))
 	}

@@ -33,6 +33,7 @@ func orphansOf(ctx context.Context, q queryer, limit int) ([]Orphan, error) {
 		{"forecast_tails", "forecast_id", "forecasts", "id"},
 		{"forecast_provenance", "forecast_id", "forecasts", "id"},
 		{"forecast_targets", "forecast_id", "forecasts", "id"},
+		{"forecast_target_dates", "forecast_id", "forecasts", "id"},
 		{"forecast_raw", "forecast_id", "forecasts", "id"},
 		{"scores", "forecast_id", "forecasts", "id"},
 	} {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -168,19 +169,16 @@ func (s *Store) etfsOf(ctx context.Context, scope etf.AnchorScope) (map[uint32]e
 		for i, symbol := range part {
 			names[i] = string(symbol)
 		}
-		rows, err := s.q.ListETFsBySymbol(ctx, names)
+		found, err := etfsNamed(ctx, s.q, names)
 		if err != nil {
 			return nil, translate(err, "listing the ETFs to anchor")
 		}
-		found := map[string]bool{}
-		for _, r := range rows {
-			found[r.Symbol] = true
-			ids[r.ID] = etf.Symbol(r.Symbol)
-		}
 		for _, symbol := range part {
-			if !found[string(symbol)] {
+			r, ok := found[string(symbol)]
+			if !ok {
 				return nil, unknownSymbol(symbol)
 			}
+			ids[r.ID] = etf.Symbol(r.Symbol)
 		}
 	}
 	return ids, nil
@@ -249,8 +247,28 @@ func leavesFrom(ctx context.Context, q queryer, number int64) (map[chain]int64, 
 	return since, size, err
 }
 
-// movedHeads returns the heads of the ETFs' chains that are newer than the anchored positions, ascending by symbol and model.
+// movedHeads returns the heads of the ETFs' chains that are newer than the anchored positions, ascending by symbol, model and position. Of a
+// chain whose forecasts have carried several symbols, they are the last forecasts with each.
 func (s *Store) movedHeads(ctx context.Context, etfs map[uint32]etf.Symbol, anchored map[chain]int64) ([]ledger.Leaf, error) {
+	several, err := allNames(ctx, s.q, etfs)
+	if err != nil {
+		return nil, err
+	}
+	var moved []ledger.Leaf
+	if len(several) > 0 {
+		etfs = maps.Clone(etfs)
+		for id, n := range several {
+			if _, ok := etfs[id]; !ok {
+				continue // of another exchange
+			}
+			delete(etfs, id)
+			list, err := s.headsOf(ctx, id, n, anchored)
+			if err != nil {
+				return nil, err
+			}
+			moved = append(moved, list...)
+		}
+	}
 	models := map[etf.Symbol][]string{}
 	for c := range anchored {
 		models[c.symbol] = append(models[c.symbol], c.model)
@@ -273,9 +291,38 @@ func (s *Store) movedHeads(ctx context.Context, etfs map[uint32]etf.Symbol, anch
 	if err := s.allHeads(ctx, unknown, etfs, heads); err != nil {
 		return nil, err
 	}
-	return slices.SortedFunc(maps.Values(heads), func(a, b ledger.Leaf) int {
-		return cmp.Or(cmp.Compare(a.Symbol, b.Symbol), cmp.Compare(a.Model, b.Model))
+	return slices.SortedFunc(slices.Values(slices.AppendSeq(moved, maps.Values(heads))), func(a, b ledger.Leaf) int {
+		return cmp.Or(cmp.Compare(a.Symbol, b.Symbol), cmp.Compare(a.Model, b.Model), cmp.Compare(a.Position, b.Position))
 	}), nil
+}
+
+// headsOf returns, of the ETF's chains, the last forecasts with each symbol that they have carried, if they are newer than the anchored
+// positions.
+func (s *Store) headsOf(ctx context.Context, id uint32, carried *names, anchored map[chain]int64) ([]ledger.Leaf, error) {
+	models, err := s.modelsOf(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	var heads []ledger.Leaf
+	for _, model := range models {
+		ends := []int64{math.MaxInt64}
+		for _, m := range carried.marks[model] {
+			ends = append(ends, m.from)
+		}
+		for _, before := range ends {
+			rows, err := s.q.ListForecastsBefore(ctx, sqlcgen.ListForecastsBeforeParams{EtfID: id, Model: model, Chain: before, Limit: 1})
+			if err != nil {
+				return nil, err
+			}
+			for _, r := range rows {
+				h := ledger.Leaf{Symbol: carried.at(model, r.Chain).symbol, Model: model, Position: r.Chain, Hash: r.Hash}
+				if h.Position > anchored[chainOf(h)] {
+					heads = append(heads, h)
+				}
+			}
+		}
+	}
+	return heads, nil
 }
 
 // newerThan adds the heads of some ETFs' chains, with one statement that reads only what is not anchored: of the anchored chains, the
@@ -454,15 +501,21 @@ func (s *Store) LedgerProofSince(ctx context.Context, forecast string, since int
 	}
 	leaf, err := s.q.GetLeafFrom(ctx, sqlcgen.GetLeafFromParams{Symbol: string(f.Symbol), Model: f.Model, Position: f.Chain})
 	if errors.Is(err, sql.ErrNoRows) || err == nil && leaf.Number >= newest.Size {
-		return ledger.Proof{}, etf.NotFound("forecast", fmt.Sprintf("forecast %s is not anchored yet", forecast),
-			"ask again after the next daily run of its exchange, which anchors it")
+		return ledger.Proof{}, notAnchored(forecast)
 	}
 	if err != nil {
 		return ledger.Proof{}, translate(err, "reading the leaf of a forecast")
 	}
 	p := ledger.Proof{Version: ledger.ProofVersion, Forecast: forecast, Number: leaf.Number, Checkpoint: newest.Note,
 		Leaf: ledger.Leaf{Symbol: f.Symbol, Model: f.Model, Position: leaf.Position, Hash: leaf.Hash}}
-	if p.Links, err = s.links(ctx, f, leaf.Position); err != nil {
+	id, ours, err := s.ownLeaf(ctx, f, leaf)
+	if err == nil && !ours {
+		err = notAnchored(forecast)
+	}
+	if err != nil {
+		return ledger.Proof{}, err
+	}
+	if p.Links, err = s.links(ctx, id, f, leaf.Position); err != nil {
 		return ledger.Proof{}, err
 	}
 	inclusion, err := tlog.ProveRecord(newest.Size, leaf.Number, storedHashes{ctx, s.db})
@@ -479,25 +532,47 @@ func (s *Store) LedgerProofSince(ctx context.Context, forecast string, since int
 	}
 	if _, err := p.Verify(ledger.Options{}); err != nil {
 		return ledger.Proof{}, &etf.Error{Kind: etf.KindCorrupt, Message: "the ledger does not prove forecast " + forecast,
-			Err: errors.New(withoutRemedy(err)), Remedy: compareWithBackup}
+			Err: errors.New(etf.WithoutRemedy(err)), Remedy: compareWithBackup}
 	}
 	return p, nil
 }
 
-// links returns the texts of the forecast and of those that follow it in its chain, up to a position.
-func (s *Store) links(ctx context.Context, f etf.Forecast, to int64) ([]string, error) {
-	const page = 200
-	id, err := s.idOf(ctx, f.Symbol)
+func notAnchored(forecast string) error {
+	return etf.NotFound("forecast", fmt.Sprintf("forecast %s is not anchored yet", forecast),
+		"ask again after the next daily run of its exchange, which anchors it")
+}
+
+// ownLeaf returns the number of the forecast's ETF, and whether the leaf is of its own chain: it may be of one that another ETF has had
+// under the same symbol since.
+func (s *Store) ownLeaf(ctx context.Context, f etf.Forecast, leaf sqlcgen.GetLeafFromRow) (id uint32, ours bool, err error) {
+	row, err := s.q.GetForecast(ctx, f.ID)
 	if err != nil {
-		return nil, err
+		return 0, false, translate(err, "looking up a forecast's ETF")
 	}
+	carried, err := namesOf(ctx, s.q, row.EtfID)
+	if err != nil {
+		return 0, false, translate(err, "reading which symbols forecasts carry")
+	}
+	if carried.at(f.Model, f.Chain) != carried.at(f.Model, leaf.Position) {
+		return row.EtfID, false, nil
+	}
+	if former, err := s.q.ListETFsFormerly(ctx, []string{string(f.Symbol)}); err != nil || len(former) == 0 {
+		return row.EtfID, true, translate(err, "looking for the ETFs of a symbol")
+	}
+	head, err := s.q.GetChainHead(ctx, sqlcgen.GetChainHeadParams{EtfID: row.EtfID, Model: f.Model})
+	return row.EtfID, leaf.Position <= head.Chain, translate(err, "reading the head of a chain")
+}
+
+// links returns the texts of the forecast and of those that follow it in its chain, up to a position.
+func (s *Store) links(ctx context.Context, id uint32, f etf.Forecast, to int64) ([]string, error) {
+	const page = 200
 	var texts []string
 	for after := f.Chain - 1; after < to; {
 		rows, err := s.q.ListForecastsAfter(ctx, sqlcgen.ListForecastsAfterParams{EtfID: id, Model: f.Model, Chain: after, Limit: int32(min(page, to-after))})
 		if err != nil {
 			return nil, translate(err, "reading the chain of "+string(f.Symbol))
 		}
-		list, err := verified(s.withParts(ctx, f.Symbol, rows))
+		list, err := verified(s.withParts(ctx, rows))
 		if err != nil {
 			return nil, err
 		}

@@ -120,8 +120,8 @@ func (s *Store) ETFFetches(ctx context.Context, symbol etf.Symbol, after etf.Cur
 	return page, next, nil
 }
 
-// RunsOfETF returns what each of the runs did for the ETF, in no order; runs that did nothing for it are not among them.
-func (s *Store) RunsOfETF(ctx context.Context, symbol etf.Symbol, runs []etf.RunID) (map[etf.RunID]etf.RunETF, error) {
+// RunsOfETF returns what each of the runs did for the ETF, under the symbol that it had then, in no order; runs that did nothing for it are not among them.
+func (s *Store) RunsOfETF(ctx context.Context, e etf.ETF, runs []etf.RunID) (map[etf.RunID]etf.RunETF, error) {
 	list := map[etf.RunID]etf.RunETF{}
 	if len(runs) == 0 {
 		return list, nil
@@ -130,12 +130,20 @@ func (s *Store) RunsOfETF(ctx context.Context, symbol etf.Symbol, runs []etf.Run
 	for i, r := range runs {
 		ids[i] = string(r)
 	}
-	rows, err := s.q.ListRunsOfSymbol(ctx, sqlcgen.ListRunsOfSymbolParams{Runs: ids, Symbol: string(symbol)})
+	symbols, until := []string{string(e.Symbol)}, map[string]etf.Session{string(e.Symbol): lastSession}
+	for _, f := range e.Former {
+		if until[string(f.Symbol)] < f.Last {
+			symbols, until[string(f.Symbol)] = append(symbols, string(f.Symbol)), f.Last
+		}
+	}
+	rows, err := s.q.ListRunsOfSymbol(ctx, sqlcgen.ListRunsOfSymbolParams{Runs: ids, Symbols: symbols})
 	if err != nil {
-		return nil, translate(err, "listing the runs of "+string(symbol))
+		return nil, translate(err, "listing the runs of "+string(e.Symbol))
 	}
 	for _, r := range rows {
-		list[etf.RunID(r.RunID)] = domainRunETF(r)
+		if session := etf.Session(r.Session); session <= until[r.Symbol] && (r.Symbol != string(e.Symbol) || session >= e.Listed) {
+			list[etf.RunID(r.RunID)] = domainRunETF(r)
+		}
 	}
 	return list, nil
 }

@@ -151,14 +151,14 @@ func testRunsOfETF(t *testing.T, d dbtest.Database) {
 			t.Fatal(err)
 		}
 	}
-	got, err := s.RunsOfETF(ctx, "RUNSA", ids)
+	got, err := s.RunsOfETF(ctx, etf.ETF{Symbol: "RUNSA"}, ids)
 	if err != nil || len(got) != 1 || got[ids[1]].ErrorType != "SourceCorrupt" {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if got, err = s.RunsOfETF(ctx, "RUNSB", ids); err != nil || len(got) != 3 || got[ids[2]].RowsNew != 2 {
+	if got, err = s.RunsOfETF(ctx, etf.ETF{Symbol: "RUNSB"}, ids); err != nil || len(got) != 3 || got[ids[2]].RowsNew != 2 {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if got, err = s.RunsOfETF(ctx, "RUNSB", nil); err != nil || len(got) != 0 {
+	if got, err = s.RunsOfETF(ctx, etf.ETF{Symbol: "RUNSB"}, nil); err != nil || len(got) != 0 {
 		t.Errorf("of no run: %+v, %v", got, err)
 	}
 }

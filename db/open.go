@@ -51,6 +51,7 @@ type Store struct {
 	granted  grantedTables
 	anchored anchoredHeads
 	shards   shards
+	sharing  chan struct{} // of size 1: whoever stores bodies that fetches share
 }
 
 // Open prepares a store; it does not connect, so that the order in which processes start does not matter. A malformed
@@ -73,7 +74,8 @@ func Open(dsn string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, etf.Wrap(etf.KindInvalid, err, "opening the DSN of "+o.Variable)
 	}
-	s := &Store{db: pool, q: sqlcgen.New(pool), clock: o.Now, variable: o.Variable}
+	s := &Store{db: pool, q: sqlcgen.New(pool), clock: o.Now, variable: o.Variable, sharing: make(chan struct{}, 1),
+		granted: grantedTables{turn: make(chan struct{}, 1), at: map[string]time.Time{}}}
 	if s.clock == nil {
 		s.clock = time.Now
 	}

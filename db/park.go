@@ -50,8 +50,12 @@ func (s *Store) park(ctx context.Context, q *writing, tx *sql.Tx, x etf.Exchange
 	if err != nil {
 		return 0, err
 	}
+	ids, _, err := identity(ctx, q.Queries, to.id, string(what.Symbol))
+	if err != nil {
+		return 0, err
+	}
 	f := quality.FindingWithRows{Finding: etf.Finding{
-		Symbol: what.Symbol, Fetch: bars[0].Fetch, Rule: quality.SplitSuspected, Severity: etf.SeverityError, FoundAt: s.now(),
+		Symbol: ids, Fetch: bars[0].Fetch, Rule: quality.SplitSuspected, Severity: etf.SeverityError, FoundAt: s.now(),
 		Evidence: fmt.Sprintf("%s: close %s after %s on %s, without the split %s, which is %s by %s (action %s); the bars from then on are kept out",
 			bars[0].Session, bars[0].Close, last.Close, last.Session, what.Terms(), what.Status, etf.Clip(by, 100), what.ID),
 	}}

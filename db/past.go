@@ -18,7 +18,7 @@ import (
 // Past returns what is recorded about how the ETF's data came to be. It takes no snapshot: versions written while it reads may be
 // there in part, so a caller uses only those up to one that was there before. KindNotFound for an unknown symbol.
 func (s *Store) Past(ctx context.Context, symbol etf.Symbol) (etf.Past, error) {
-	row, err := s.q.GetETF(ctx, string(symbol))
+	row, err := named(ctx, s.q, string(symbol), s.q.GetETF)
 	if errors.Is(err, sql.ErrNoRows) {
 		return etf.Past{}, unknownSymbol(symbol)
 	}
@@ -144,6 +144,21 @@ func (p *past) fetches() error {
 		ids = append(ids, b.Fetch)
 	}
 	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	opinions := map[string]etf.SecondOpinion{}
+	for part := range slices.Chunk(ids, 1000) {
+		list, err := secondOpinions(p.ctx, p.s.q, part)
+		if err != nil {
+			return err
+		}
+		for id, o := range list {
+			opinions[id] = o
+		}
+	}
+	for _, o := range opinions {
+		ids = append(ids, o.Fetch)
+	}
+	slices.Sort(ids)
 	for part := range slices.Chunk(slices.Compact(ids), 1000) {
 		rows, err := p.s.q.ListPastFetches(p.ctx, part)
 		if err != nil {
@@ -161,7 +176,7 @@ func (p *past) fetches() error {
 					Request: r.Request, MediaType: r.MediaType, Hash: r.RawHash, Basis: etf.Basis(r.Basis), Rows: int(r.RowCount),
 					FetchedAt: r.FetchedAt, Run: etf.RunID(r.RunID),
 				},
-				DataAt: stated.DataAt, JudgedAt: r.JudgedAt.Time, PersistedAt: r.PersistedAt.Time, Result: r.ResultVersion,
+				DataAt: stated.DataAt, JudgedAt: r.JudgedAt.Time, PersistedAt: r.PersistedAt.Time, Result: r.ResultVersion, Second: opinions[r.ID],
 			})
 		}
 	}
@@ -200,12 +215,15 @@ func (p *past) preferences() error {
 	if err != nil {
 		return err
 	}
-	changes, err := p.s.q.ListETFChanges(p.ctx, p.row.Symbol)
+	changes, err := p.s.q.ListETFChanges(p.ctx, p.row.ID)
 	if err != nil {
 		return err
 	}
-	listings, err := p.s.q.ListListings(p.ctx, ids)
+	over, err := readHistory(p.ctx, p.s.q, p.row.ID)
 	if err != nil {
+		return err
+	}
+	if p.to.IDsAs, _, err = identity(p.ctx, p.s.q, p.row.ID, p.row.Symbol); err != nil {
 		return err
 	}
 	now := etf.Preference{From: p.row.CreatedAt, Currency: etf.Currency(p.row.Currency)}
@@ -213,19 +231,15 @@ func (p *past) preferences() error {
 		now.Sources = append(now.Sources, etf.SourceRef{Name: src.Name, Ref: src.Ref})
 	}
 	p.to.ETF = etf.ETF{Symbol: etf.Symbol(p.row.Symbol), Exchange: etf.Exchange(p.row.Exchange), Currency: now.Currency}
-	listed := func(upTo int32) {
-		for len(listings) > 0 && listings[0].Number <= upTo {
-			now.Listed, listings = etf.Session(listings[0].Listed), listings[1:]
-		}
-	}
-	listed(0)
+	at := func(number int32) { now.Listed, now.Delisted, _, now.Symbol = over.at(int(number)) }
+	at(0)
 	p.to.Preferences = append(p.to.Preferences, now)
 	for _, c := range changes {
 		now.From, now.Currency, now.Sources = c.ChangedAt, etf.Currency(c.Currency), nil
 		if err := json.Unmarshal([]byte(c.Sources), &now.Sources); err != nil {
 			return etf.Wrapf(etf.KindCorrupt, err, "the sources of change %d can't be read", c.Number)
 		}
-		listed(c.Number)
+		at(c.Number)
 		p.to.Preferences = append(p.to.Preferences, now)
 	}
 	return nil

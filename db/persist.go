@@ -46,6 +46,9 @@ func (s *Store) Replace(ctx context.Context, fetch string, replacement etf.Repla
 			}
 			return err
 		}
+		if row.ResultWriter != "" && row.ResultWriter != groundsHash(groundsToPersist(row)) && !replacement.Outdated {
+			return outdated(fetch)
+		}
 		q.concerns(row.Exchange, row.Symbol, etf.RunID(row.RunID))
 		removed := 0
 		if !replacement.Listed.IsZero() {
@@ -54,7 +57,7 @@ func (s *Store) Replace(ctx context.Context, fetch string, replacement etf.Repla
 			}
 		}
 		symbol = etf.Symbol(row.Symbol)
-		if result, settles, err = s.persist(ctx, q, tx, fetch, row, replacement.Whole, removed); err != nil {
+		if result, settles, err = s.persist(ctx, q, tx, fetch, row, replacement, removed); err != nil {
 			return err
 		}
 		q.emit(etf.EventStored, fetch, map[string]any{"new": result.New, "unchanged": result.Unchanged, "revised": result.Revised,
@@ -96,13 +99,22 @@ func firstResult(r sqlcgen.GetFetchToPersistRow) etf.Persisted {
 	}
 }
 
-func (s *Store) persist(ctx context.Context, q *writing, tx *sql.Tx, fetch string, row sqlcgen.GetFetchToPersistRow, whole bool, removed int) (result etf.Persisted, settles bool, err error) {
+func (s *Store) persist(ctx context.Context, q *writing, tx *sql.Tx, fetch string, row sqlcgen.GetFetchToPersistRow, replacement etf.Replacement, removed int) (result etf.Persisted, settles bool, err error) {
+	whole := replacement.Whole
 	if !row.JudgedAt.Valid {
 		return etf.Persisted{}, false, &etf.Error{Kind: etf.KindConflict, Field: "fetch",
 			Message: fmt.Sprintf("fetch %s has no saved findings", fetch), Remedy: "save its findings first"}
 	}
 	p := persisting{q: q, fetch: fetch, row: row, old: seriesOf(row), to: seriesOf(row)}
-	c, err := p.classify(ctx)
+	overlapping := 0
+	onlyNew := replacement.OnlyNew && !whole
+	if onlyNew {
+		var err error
+		if overlapping, err = p.leaveStored(ctx); err != nil {
+			return etf.Persisted{}, false, err
+		}
+	}
+	c, err := p.classify(ctx, onlyNew)
 	if err != nil {
 		return etf.Persisted{}, false, err
 	}
@@ -140,7 +152,7 @@ func (s *Store) persist(ctx context.Context, q *writing, tx *sql.Tx, fetch strin
 			return etf.Persisted{}, false, err
 		}
 	}
-	if err := storeStates(ctx, q.Queries, p.stated, changes, *to, ""); err != nil {
+	if err := storeStates(ctx, q.Queries, tx, p.stated, changes, *to, ""); err != nil {
 		return etf.Persisted{}, false, err
 	}
 	for _, c := range changes {
@@ -152,6 +164,7 @@ func (s *Store) persist(ctx context.Context, q *writing, tx *sql.Tx, fetch strin
 	}
 	result.New = int(c.RowsNew) - taken.Replaced
 	result.Unchanged = int(c.Kept) - result.New - result.Revised - taken.Replaced
+	result.Unchanged += overlapping
 	result.Quarantined = int(c.NewQuarantined + c.UnchangedQuarantined + c.BecomeQuarantined)
 	if whole && old.bars > 0 {
 		result.Revised, result.Quarantined = len(taken.Remove), taken.Quarantined
@@ -298,12 +311,28 @@ func markPersisted(ctx context.Context, q *sqlcgen.Queries, fetch string, now ti
 	return err
 }
 
+// leaveStored drops the staged rows of sessions that have a bar already, so that only those of the others are stored, and returns how many.
+func (p *persisting) leaveStored(ctx context.Context) (int, error) {
+	if p.old.bars == 0 {
+		return 0, nil
+	}
+	ordinals, err := p.q.ListOverlappingRows(ctx, sqlcgen.ListOverlappingRowsParams{EtfID: p.old.id, FetchID: p.fetch})
+	if err != nil || len(ordinals) == 0 {
+		return 0, err
+	}
+	rows := make([]rowVerdict, len(ordinals))
+	for i, ordinal := range ordinals {
+		rows[i] = rowVerdict{ordinal, etf.VerdictDrop}
+	}
+	return len(rows), setVerdicts(ctx, p.q.Queries, p.fetch, rows)
+}
+
 // verdictRejected is the verdict on a row whose numbers a person has rejected before; the store alone sets it.
 const verdictRejected = etf.VerdictDrop + 1
 
-// classify counts the staged rows by how they relate to the stored bars.
-func (p *persisting) classify(ctx context.Context) (sqlcgen.ClassifyStagedBarsRow, error) {
-	if p.old.bars > 0 {
+// classify counts the staged rows by how they relate to the stored bars. onlyNew: no session of theirs has one.
+func (p *persisting) classify(ctx context.Context, onlyNew bool) (sqlcgen.ClassifyStagedBarsRow, error) {
+	if p.old.bars > 0 && !onlyNew {
 		return p.q.ClassifyStagedBars(ctx, sqlcgen.ClassifyStagedBarsParams{EtfID: p.old.id, FetchID: p.fetch})
 	}
 	sum, err := p.q.SummariseStagedBars(ctx, p.fetch)
@@ -334,7 +363,7 @@ func (p *persisting) revise(ctx context.Context, c *sqlcgen.ClassifyStagedBarsRo
 			return 0, err
 		}
 		kept, first, last := c.Kept, c.FirstSession, c.LastSession
-		if *c, err = p.classify(ctx); err != nil {
+		if *c, err = p.classify(ctx, false); err != nil {
 			return 0, err
 		}
 		c.FirstSession, c.LastSession = first, last // the source has the rejected rows all the same

@@ -23,7 +23,7 @@ var firstDate = etf.NewSession(1000, 1, 1)
 func (s *Store) History(ctx context.Context, symbol etf.Symbol, to etf.Session, limit int) (etf.History, error) {
 	var h etf.History
 	err := s.retry(ctx, "reading the history of "+string(symbol), func() error {
-		head, err := s.q.GetETFVersion(ctx, string(symbol))
+		head, err := named(ctx, s.q, string(symbol), s.q.GetETFVersion)
 		if errors.Is(err, sql.ErrNoRows) {
 			return unknownSymbol(symbol)
 		}
@@ -162,9 +162,15 @@ func (s *Store) BarRevisions(ctx context.Context, symbol etf.Symbol, session etf
 }
 
 func (s *Store) idOf(ctx context.Context, symbol etf.Symbol) (uint32, error) {
-	head, err := s.q.GetETFVersion(ctx, string(symbol))
+	head, err := s.headOf(ctx, symbol)
+	return head.ID, err
+}
+
+// headOf returns the ETF's newest data version and the summary of its bars. KindNotFound for an unknown symbol.
+func (s *Store) headOf(ctx context.Context, symbol etf.Symbol) (sqlcgen.GetETFVersionRow, error) {
+	head, err := named(ctx, s.q, string(symbol), s.q.GetETFVersion)
 	if errors.Is(err, sql.ErrNoRows) {
-		return 0, unknownSymbol(symbol)
+		return head, unknownSymbol(symbol)
 	}
-	return head.ID, translate(err, "looking up "+string(symbol))
+	return head, translate(err, "looking up "+string(symbol))
 }

@@ -7,49 +7,29 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/etfcast/etfcast/db/column"
 	"github.com/etfcast/etfcast/db/sqlcgen"
 	"github.com/etfcast/etfcast/etf"
 )
 
-// CreateETF registers an ETF. Symbol, Exchange, Currency, Sources and Listed are taken from e; the store sets the rest.
+// CreateETF registers an ETF. Symbol, Exchange, Currency, Name, Sources, Listed, Delisted and ISIN are taken from e; the store sets the rest.
 // Idempotent by symbol: an identical repeat returns the stored ETF and created = false; one that differs is
-// KindConflict with the differing field's name as Field.
+// KindConflict with the differing field's name as Field. Values that e leaves out do not differ. An ETF whose symbol another one has had
+// is listed after that one's last session under it.
 func (s *Store) CreateETF(ctx context.Context, e etf.ETF) (stored etf.ETF, created bool, err error) {
-	if len(e.Sources) == 0 {
-		return etf.ETF{}, false, etf.Invalid("sources", "an ETF needs at least one source", "name the source of its prices")
-	}
 	err = s.transaction(ctx, "registering "+string(e.Symbol), func(q *writing, _ *sql.Tx) error {
 		created = false
 		old, err := q.GetETF(ctx, string(e.Symbol))
 		if err == nil {
-			return s.compareRegistered(ctx, q.Queries, old, e)
+			return compareRegistered(ctx, q.Queries, old, e)
 		}
 		if !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
-		now := s.now()
-		id, err := q.InsertETF(ctx, sqlcgen.InsertETFParams{
-			Symbol: string(e.Symbol), Exchange: string(e.Exchange), Currency: string(e.Currency), KnownFrom: now, CreatedAt: now,
-		})
-		if err != nil {
-			return err
-		}
-		for i, src := range e.Sources {
-			if err := q.InsertETFSource(ctx, sqlcgen.InsertETFSourceParams{
-				EtfID: uint32(id), Ordinal: uint8(i), Name: src.Name, Ref: src.Ref,
-			}); err != nil {
-				return err
-			}
-		}
 		created = true
-		q.concerns(string(e.Exchange), string(e.Symbol), "")
-		q.emit(etf.EventRegistered, "", map[string]any{})
-		if !e.Listed.IsZero() {
-			return q.InsertListing(ctx, sqlcgen.InsertListingParams{EtfID: uint32(id), Number: 0, Listed: column.Session(e.Listed)})
-		}
-		return nil
+		return s.register(ctx, q, e, "", "")
 	})
 	if err != nil {
 		return etf.ETF{}, false, err
@@ -58,32 +38,126 @@ func (s *Store) CreateETF(ctx context.Context, e etf.ETF) (stored etf.ETF, creat
 	return stored, created, err
 }
 
-func (s *Store) compareRegistered(ctx context.Context, q *sqlcgen.Queries, old sqlcgen.Etf, e etf.ETF) error {
+// register inserts an ETF whose symbol is free. by and why are noted of its name, which is its first change.
+func (s *Store) register(ctx context.Context, q *writing, e etf.ETF, by, why string) error {
+	if len(e.Sources) == 0 {
+		return etf.Invalid("sources", "an ETF needs at least one source", "name the source of its prices")
+	}
+	again, err := reused(ctx, q.Queries, &e)
+	if err != nil {
+		return err
+	}
+	if !e.Delisted.IsZero() && e.Delisted < e.Listed {
+		return delistedBefore(e)
+	}
+	now := s.now()
+	row, err := q.InsertETF(ctx, sqlcgen.InsertETFParams{
+		Symbol: string(e.Symbol), Exchange: string(e.Exchange), Currency: string(e.Currency), KnownFrom: now, CreatedAt: now,
+	})
+	if err != nil {
+		return err
+	}
+	id := uint32(row)
+	for i, src := range e.Sources {
+		if err := q.InsertETFSource(ctx, sqlcgen.InsertETFSourceParams{
+			EtfID: id, Ordinal: uint8(i), Name: src.Name, Ref: src.Ref,
+		}); err != nil {
+			return err
+		}
+	}
+	identity := sqlcgen.InsertIdentityParams{EtfID: id, PermanentID: permanentID(string(e.Symbol), string(e.Exchange), id, now), IdsAs: string(e.Symbol)}
+	if again {
+		identity.IdsAs += "~" + identity.PermanentID[:8] // the other ETF's findings and actions have the symbol in their IDs
+	}
+	if err := q.InsertIdentity(ctx, identity); err != nil {
+		return err
+	}
+	q.concerns(string(e.Exchange), string(e.Symbol), "")
+	q.emit(etf.EventRegistered, "", map[string]any{})
+	if !e.Listed.IsZero() {
+		if err := q.InsertListing(ctx, sqlcgen.InsertListingParams{EtfID: id, Number: 0, Listed: column.Session(e.Listed)}); err != nil {
+			return err
+		}
+	}
+	if !e.Delisted.IsZero() || e.ISIN != "" {
+		if err := q.InsertDetails(ctx, sqlcgen.InsertDetailsParams{EtfID: id, Number: 0, Delisted: column.Session(e.Delisted), Isin: e.ISIN}); err != nil {
+			return err
+		}
+	}
+	for i, f := range e.Former { // before its first change, so that none of them is its first symbol here
+		if err := q.InsertFormerSymbol(ctx, sqlcgen.InsertFormerSymbolParams{
+			EtfID: id, Number: int32(i - len(e.Former)), Symbol: string(f.Symbol), LastSession: column.Session(f.Last), EndedAt: now,
+		}); err != nil {
+			return err
+		}
+	}
+	if e.Name == "" {
+		return nil
+	}
+	e.Changes = 0
+	return insertChange(ctx, q.Queries, id, e, newWriter(), by, why, now)
+}
+
+// insertChange appends the next change of an ETF, with the values of e.
+func insertChange(ctx context.Context, q *sqlcgen.Queries, id uint32, e etf.ETF, writer, by, why string, now time.Time) error {
+	sources, err := json.Marshal(e.Sources)
+	if err != nil {
+		return err
+	}
+	return q.InsertETFChange(ctx, sqlcgen.InsertETFChangeParams{
+		EtfID: id, Number: int32(e.Changes + 1), Writer: writer, Currency: string(e.Currency), Name: e.Name,
+		Retired: e.Retired, Sources: string(sources), ChangedBy: by, Why: why, ChangedAt: now,
+	})
+}
+
+func delistedBefore(e etf.ETF) error {
+	return etf.Invalid("delisted", fmt.Sprintf("%s is before the listing on %s", e.Delisted, e.Listed), "give the ETF's last session, or correct its first")
+}
+
+func compareRegistered(ctx context.Context, q *sqlcgen.Queries, old sqlcgen.Etf, e etf.ETF) error {
 	stored, err := complete(ctx, q, []sqlcgen.Etf{old})
 	if err != nil {
 		return err
 	}
-	var differs string
-	switch o := stored[0]; {
-	case o.Exchange != e.Exchange:
-		differs = "exchange"
-	case o.Currency != e.Currency:
-		differs = "currency"
-	case !slices.Equal(o.Sources, e.Sources):
-		differs = "sources"
-	case !e.Listed.IsZero() && o.Listed != e.Listed:
-		differs = "listed"
-	default:
-		return nil
+	if differs := differing(stored[0], e); len(differs) > 0 {
+		return registeredOtherwise(e.Symbol, differs[0])
 	}
-	return &etf.Error{Kind: etf.KindConflict, Field: differs,
-		Message: fmt.Sprintf("%s is already registered with another value of %s", e.Symbol, differs),
+	return nil
+}
+
+func registeredOtherwise(symbol etf.Symbol, field string) error {
+	return &etf.Error{Kind: etf.KindConflict, Field: field,
+		Message: fmt.Sprintf("%s is already registered with another value of %s", symbol, field),
 		Remedy:  "repeat the registered values, or change them with `etfcast etf edit` or PATCH /v1/etfs/{symbol}; an exchange can't be changed"}
 }
 
-// ETF returns one ETF; KindNotFound for an unknown symbol.
+// differing names the values of e that an ETF is registered without. What e leaves out does not count.
+func differing(stored, e etf.ETF) []string {
+	fields := []string{}
+	for _, f := range []struct {
+		name    string
+		differs bool
+	}{
+		{"exchange", stored.Exchange != e.Exchange},
+		{"currency", stored.Currency != e.Currency},
+		{"sources", !slices.Equal(stored.Sources, e.Sources)},
+		{"name", e.Name != "" && stored.Name != e.Name},
+		{"listed", !e.Listed.IsZero() && stored.Listed != e.Listed},
+		{"delisted", !e.Delisted.IsZero() && stored.Delisted != e.Delisted},
+		{"isin", e.ISIN != "" && stored.ISIN != e.ISIN},
+		{"former_symbols", slices.ContainsFunc(e.Former, func(f etf.FormerSymbol) bool { return !slices.Contains(stored.Former, f) })},
+	} {
+		if f.differs {
+			fields = append(fields, f.name)
+		}
+	}
+	return fields
+}
+
+// ETF returns the ETF that has the symbol, otherwise the one that had it last, under the symbol that it has now; KindNotFound for an
+// unknown symbol.
 func (s *Store) ETF(ctx context.Context, symbol etf.Symbol) (etf.ETF, error) {
-	row, err := s.q.GetETF(ctx, string(symbol))
+	row, err := named(ctx, s.q, string(symbol), s.q.GetETF)
 	if errors.Is(err, sql.ErrNoRows) {
 		return etf.ETF{}, unknownSymbol(symbol)
 	}
@@ -115,9 +189,9 @@ func (s *Store) ETFs(ctx context.Context, exchange etf.Exchange, after etf.Symbo
 	return list, translate(err, "listing the ETFs' sources")
 }
 
-// Due returns a page of the ETFs that a daily run updates, which leaves out those that are retired: see
-// activities.Registry.
-func (s *Store) Due(ctx context.Context, exchange etf.Exchange, symbols []etf.Symbol, after etf.Symbol, limit int) ([]etf.ETF, error) {
+// Due returns a page of the ETFs that a daily run updates, which leaves out those that are retired, and those that were delisted before
+// the session, if there is one: see activities.Registry. One that is named by a former symbol is returned under it.
+func (s *Store) Due(ctx context.Context, exchange etf.Exchange, session etf.Session, symbols []etf.Symbol, after etf.Symbol, limit int) ([]etf.ETF, error) {
 	due := make([]etf.ETF, 0, limit)
 	for {
 		var page []etf.ETF
@@ -132,7 +206,7 @@ func (s *Store) Due(ctx context.Context, exchange etf.Exchange, symbols []etf.Sy
 		}
 		for _, e := range page {
 			after = e.Symbol
-			if !e.Retired && len(due) < limit {
+			if !e.Retired && (e.Delisted.IsZero() || session <= e.Delisted) && len(due) < limit {
 				due = append(due, e)
 			}
 		}
@@ -149,20 +223,22 @@ func (s *Store) registered(ctx context.Context, exchange etf.Exchange, symbols [
 	if len(page) == 0 {
 		return []etf.ETF{}, nil
 	}
-	rows, err := s.q.ListETFsBySymbol(ctx, page)
+	found, err := etfsNamed(ctx, s.q, page)
 	if err != nil {
 		return nil, translate(err, "listing the ETFs due")
 	}
-	found := map[string]bool{}
-	for _, r := range rows {
-		found[r.Symbol] = r.Exchange == string(exchange)
-	}
-	for _, symbol := range page {
-		if !found[symbol] {
+	rows := make([]sqlcgen.Etf, len(page))
+	for i, symbol := range page {
+		row, ok := found[symbol]
+		if !ok || row.Exchange != string(exchange) {
 			return nil, etf.NotFound("symbols", fmt.Sprintf("%s is not registered on %s", symbol, exchange), "register it, or correct the symbol")
 		}
+		rows[i] = row
 	}
 	list, err := complete(ctx, s.q, rows)
+	for i := range list {
+		list[i].Symbol = etf.Symbol(page[i]) // a run that began before a renaming goes on under the old symbol
+	}
 	return list, translate(err, "listing the sources of the ETFs due")
 }
 
@@ -185,9 +261,9 @@ func complete(ctx context.Context, q *sqlcgen.Queries, rows []sqlcgen.Etf) ([]et
 		return list, nil
 	}
 	ids := make([]uint32, len(rows))
-	at := make(map[uint32]int, len(rows))
+	at := make(map[uint32][]int, len(rows)) // two former symbols may name the same ETF
 	for i, r := range rows {
-		ids[i], at[r.ID] = r.ID, i
+		ids[i], at[r.ID] = r.ID, append(at[r.ID], i)
 		list[i] = etf.ETF{
 			Symbol: etf.Symbol(r.Symbol), Exchange: etf.Exchange(r.Exchange), Currency: etf.Currency(r.Currency),
 			DataVersion: etf.DataVersion{Number: r.DataVersion, Writer: r.DataVersionWriter},
@@ -195,20 +271,27 @@ func complete(ctx context.Context, q *sqlcgen.Queries, rows []sqlcgen.Etf) ([]et
 			Bars: int(r.Bars), Quarantined: int(r.Quarantined), CreatedAt: r.CreatedAt,
 		}
 	}
+	each := func(id uint32, do func(*etf.ETF)) {
+		for _, i := range at[id] {
+			do(&list[i])
+		}
+	}
 	sources, err := q.ListSources(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
 	for _, src := range sources {
-		e := &list[at[src.EtfID]]
-		e.Sources = append(e.Sources, etf.SourceRef{Name: src.Name, Ref: src.Ref})
+		each(src.EtfID, func(e *etf.ETF) { e.Sources = append(e.Sources, etf.SourceRef{Name: src.Name, Ref: src.Ref}) })
 	}
 	listings, err := q.ListListings(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
 	for _, l := range listings { // ascending, so that the newest stays
-		list[at[l.EtfID]].Listed = etf.Session(l.Listed)
+		each(l.EtfID, func(e *etf.ETF) { e.Listed = etf.Session(l.Listed) })
+	}
+	if err := identify(ctx, q, rows, ids, each); err != nil {
+		return nil, err
 	}
 	changes, err := q.ListNewestChanges(ctx, ids)
 	if err != nil {
@@ -219,10 +302,46 @@ func complete(ctx context.Context, q *sqlcgen.Queries, rows []sqlcgen.Etf) ([]et
 		if err != nil {
 			return nil, err
 		}
-		e := &list[at[row.EtfID]]
-		e.Currency, e.Name, e.Sources, e.Retired, e.Changes = c.Currency, c.Name, c.Sources, c.Retired, c.Number
+		each(row.EtfID, func(e *etf.ETF) {
+			e.Currency, e.Name, e.Sources, e.Retired, e.Changes = c.Currency, c.Name, c.Sources, c.Retired, c.Number
+		})
 	}
 	return list, nil
+}
+
+// identify fills in the ETFs' permanent ids, former symbols, delisting dates and ISINs.
+func identify(ctx context.Context, q *sqlcgen.Queries, rows []sqlcgen.Etf, ids []uint32, each func(uint32, func(*etf.ETF))) error {
+	details, err := q.ListDetails(ctx, ids)
+	if err != nil {
+		return err
+	}
+	for _, d := range details { // ascending, so that the newest stays
+		each(d.EtfID, func(e *etf.ETF) { e.Delisted, e.ISIN = etf.Session(d.Delisted), d.Isin })
+	}
+	formers, err := q.ListFormerSymbols(ctx, ids)
+	if err != nil {
+		return err
+	}
+	for _, f := range formers {
+		each(f.EtfID, func(e *etf.ETF) {
+			e.Former = append(e.Former, etf.FormerSymbol{Symbol: etf.Symbol(f.Symbol), Last: etf.Session(f.LastSession)})
+		})
+	}
+	identities, err := q.ListIdentities(ctx, ids)
+	if err != nil {
+		return err
+	}
+	for _, r := range identities {
+		each(r.EtfID, func(e *etf.ETF) { e.PermanentID = r.PermanentID })
+	}
+	for _, r := range rows { // one that an earlier release has registered since the migration has no row: it can't have been renamed
+		each(r.ID, func(e *etf.ETF) {
+			if e.PermanentID == "" {
+				e.PermanentID = permanentID(r.Symbol, r.Exchange, r.ID, r.CreatedAt)
+			}
+		})
+	}
+	return nil
 }
 
 // ChangeETF appends a change of the ETF, which replaces the earlier values of what it names; a repeat appends nothing
@@ -232,8 +351,7 @@ func complete(ctx context.Context, q *sqlcgen.Queries, rows []sqlcgen.Etf) ([]et
 func (s *Store) ChangeETF(ctx context.Context, c etf.ETFEdit) (stored etf.ETF, changed bool, err error) {
 	writer := newWriter()
 	err = s.transaction(ctx, "changing "+string(c.Symbol), func(q *writing, _ *sql.Tx) error {
-		changed = false
-		row, err := q.LockETF(ctx, string(c.Symbol))
+		row, err := named(ctx, q.Queries, string(c.Symbol), q.LockETF)
 		if errors.Is(err, sql.ErrNoRows) {
 			return unknownSymbol(c.Symbol)
 		}
@@ -244,32 +362,50 @@ func (s *Store) ChangeETF(ctx context.Context, c etf.ETFEdit) (stored etf.ETF, c
 		if err != nil {
 			return err
 		}
-		e, err := applied(list[0], c)
-		if err != nil || sameRegistration(e, list[0]) && !c.Note {
-			return err
-		}
-		sources, err := json.Marshal(e.Sources)
-		if err != nil {
-			return err
-		}
-		changed = true
-		q.concerns(row.Exchange, row.Symbol, "")
-		q.emit(etf.EventChanged, "", map[string]any{"fields": changedFields(list[0], e)})
-		if e.Listed != list[0].Listed {
-			if err := q.InsertListing(ctx, sqlcgen.InsertListingParams{EtfID: row.ID, Number: int32(e.Changes + 1), Listed: column.Session(e.Listed)}); err != nil {
-				return err
-			}
-		}
-		return q.InsertETFChange(ctx, sqlcgen.InsertETFChangeParams{
-			EtfID: row.ID, Number: int32(e.Changes + 1), Writer: writer, Currency: string(e.Currency), Name: e.Name,
-			Retired: e.Retired, Sources: string(sources), ChangedBy: c.By, Why: c.Why, ChangedAt: s.now(),
-		})
+		changed, err = s.change(ctx, q, registration{row, list[0]}, c, writer)
+		return err
 	})
 	if err != nil {
 		return etf.ETF{}, false, err
 	}
 	stored, err = s.ETF(ctx, c.Symbol)
 	return stored, changed, err
+}
+
+// registration is an ETF as it is registered, and its row.
+type registration struct {
+	row sqlcgen.Etf
+	etf etf.ETF
+}
+
+// change appends a change of the ETF, if it changes anything.
+func (s *Store) change(ctx context.Context, q *writing, old registration, c etf.ETFEdit, writer string) (bool, error) {
+	row, before := old.row, old.etf
+	e, err := applied(before, c)
+	if err != nil || sameRegistration(e, before) && !c.Note {
+		return false, err
+	}
+	q.concerns(row.Exchange, row.Symbol, "")
+	q.emit(etf.EventChanged, "", map[string]any{"fields": changedFields(before, e)})
+	if e.Listed != before.Listed {
+		if err := q.InsertListing(ctx, sqlcgen.InsertListingParams{EtfID: row.ID, Number: int32(e.Changes + 1), Listed: column.Session(e.Listed)}); err != nil {
+			return false, err
+		}
+	}
+	if e.Delisted != before.Delisted || e.ISIN != before.ISIN {
+		if err := q.InsertIdentity(ctx, sqlcgen.InsertIdentityParams{EtfID: row.ID, PermanentID: before.PermanentID, IdsAs: row.Symbol}); err != nil {
+			return false, err
+		}
+		if err := q.InsertDetails(ctx, sqlcgen.InsertDetailsParams{
+			EtfID: row.ID, Number: int32(e.Changes + 1), Delisted: column.Session(e.Delisted), Isin: e.ISIN,
+		}); err != nil {
+			return false, err
+		}
+	}
+	if _, err := s.changeGrounds(ctx, q, row.ID); err != nil {
+		return false, err
+	}
+	return true, insertChange(ctx, q.Queries, row.ID, e, writer, c.By, c.Why, s.now())
 }
 
 // applied returns e with the edit's values.
@@ -295,6 +431,15 @@ func applied(e etf.ETF, c etf.ETFEdit) (etf.ETF, error) {
 	if c.Listed != nil {
 		e.Listed = *c.Listed
 	}
+	if c.Delisted != nil {
+		e.Delisted = *c.Delisted
+	}
+	if !e.Delisted.IsZero() && e.Delisted < e.Listed {
+		return e, delistedBefore(e)
+	}
+	if c.ISIN != nil {
+		e.ISIN = *c.ISIN
+	}
 	if c.Retired != nil {
 		e.Retired = *c.Retired
 	}
@@ -313,10 +458,13 @@ func changedFields(before, after etf.ETF) []string {
 		name    string
 		differs bool
 	}{
+		{"symbol", before.Symbol != after.Symbol},
 		{"currency", before.Currency != after.Currency},
 		{"name", before.Name != after.Name},
 		{"sources", !slices.Equal(before.Sources, after.Sources)},
 		{"listed", before.Listed != after.Listed},
+		{"delisted", before.Delisted != after.Delisted},
+		{"isin", before.ISIN != after.ISIN},
 		{"retired", before.Retired != after.Retired},
 	} {
 		if f.differs {
@@ -328,7 +476,14 @@ func changedFields(before, after etf.ETF) []string {
 
 // ETFChanges returns every change of the ETF, oldest first; none for an ETF that is as registered, or unknown.
 func (s *Store) ETFChanges(ctx context.Context, symbol etf.Symbol) ([]etf.ETFChange, error) {
-	rows, err := s.q.ListETFChanges(ctx, string(symbol))
+	id, err := s.idOf(ctx, symbol)
+	if etf.KindOf(err) == etf.KindNotFound {
+		return []etf.ETFChange{}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.q.ListETFChanges(ctx, id)
 	if err != nil {
 		return nil, translate(err, "listing the changes of "+string(symbol))
 	}
@@ -341,18 +496,60 @@ func (s *Store) ETFChanges(ctx context.Context, symbol etf.Symbol) ([]etf.ETFCha
 	if len(rows) == 0 {
 		return changes, nil
 	}
-	listings, err := s.q.ListListings(ctx, []uint32{rows[0].EtfID})
+	over, err := readHistory(ctx, s.q, id)
 	if err != nil {
-		return nil, translate(err, "listing the listing dates of "+string(symbol))
+		return nil, translate(err, "listing what "+string(symbol)+" was registered as")
 	}
 	for i := range changes {
-		for _, l := range listings {
-			if int(l.Number) <= changes[i].Number {
-				changes[i].Listed = etf.Session(l.Listed)
-			}
-		}
+		c := &changes[i]
+		c.Listed, c.Delisted, c.ISIN, c.Symbol = over.at(c.Number)
 	}
 	return changes, nil
+}
+
+// history is what an ETF was registered as over time, by the numbers of its changes.
+type history struct {
+	now      etf.Symbol
+	formers  []sqlcgen.EtfSymbol
+	listings []sqlcgen.EtfListing
+	details  []sqlcgen.EtfDetail
+}
+
+func readHistory(ctx context.Context, q *sqlcgen.Queries, id uint32) (h history, err error) {
+	ids := []uint32{id}
+	if h.listings, err = q.ListListings(ctx, ids); err != nil {
+		return h, err
+	}
+	if h.details, err = q.ListDetails(ctx, ids); err != nil {
+		return h, err
+	}
+	if h.formers, err = q.ListFormerSymbols(ctx, ids); err != nil {
+		return h, err
+	}
+	carried, err := namesOf(ctx, q, id)
+	h.now = carried.now
+	return h, err
+}
+
+// at returns the values after the change with that number; 0 is the registration.
+func (h *history) at(number int) (listed, delisted etf.Session, isin string, symbol etf.Symbol) {
+	for _, l := range h.listings {
+		if int(l.Number) <= number {
+			listed = etf.Session(l.Listed)
+		}
+	}
+	for _, d := range h.details {
+		if int(d.Number) <= number {
+			delisted, isin = etf.Session(d.Delisted), d.Isin
+		}
+	}
+	symbol = h.now
+	for _, f := range slices.Backward(h.formers) {
+		if int(f.Number) > number {
+			symbol = etf.Symbol(f.Symbol)
+		}
+	}
+	return listed, delisted, isin, symbol
 }
 
 func domainChange(row sqlcgen.EtfChange) (etf.ETFChange, error) {
@@ -369,7 +566,7 @@ func domainChange(row sqlcgen.EtfChange) (etf.ETFChange, error) {
 
 // Stored summarises the ETF's bars; zero if there are none.
 func (s *Store) Stored(ctx context.Context, symbol etf.Symbol) (etf.Stored, error) {
-	row, err := s.q.GetETF(ctx, string(symbol))
+	row, err := named(ctx, s.q, string(symbol), s.q.GetETF)
 	if errors.Is(err, sql.ErrNoRows) {
 		return etf.Stored{}, unknownSymbol(symbol)
 	}

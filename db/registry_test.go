@@ -68,14 +68,14 @@ func testDue(t *testing.T, d dbtest.Database) {
 			t.Fatalf("got %v, want %v", got, want)
 		}
 	}
-	want(symbols(d.Store.Due(ctx, etf.XNYS, nil, "DUE", 2)), "DUEA", "DUEB")
+	want(symbols(d.Store.Due(ctx, etf.XNYS, 0, nil, "DUE", 2)), "DUEA", "DUEB")
 	want(symbols(d.Store.ETFs(ctx, "", "DUEA", 2)), "DUEB", "DUEC")
 	chosen := []etf.Symbol{"DUEC", "DUEA", "DUEC"}
-	want(symbols(d.Store.Due(ctx, etf.XNYS, chosen, "", 1)), "DUEA")
-	want(symbols(d.Store.Due(ctx, etf.XNYS, chosen, "DUEA", 5)), "DUEC")
-	want(symbols(d.Store.Due(ctx, etf.XNYS, chosen, "DUEC", 5)))
-	_, err := d.Store.Due(ctx, etf.XNYS, []etf.Symbol{"DUEA", "DUEX"}, "", 5)
+	want(symbols(d.Store.Due(ctx, etf.XNYS, 0, chosen, "", 1)), "DUEA")
+	want(symbols(d.Store.Due(ctx, etf.XNYS, 0, chosen, "DUEA", 5)), "DUEC")
+	want(symbols(d.Store.Due(ctx, etf.XNYS, 0, chosen, "DUEC", 5)))
+	_, err := d.Store.Due(ctx, etf.XNYS, 0, []etf.Symbol{"DUEA", "DUEX"}, "", 5)
 	wantKind(t, err, etf.KindNotFound, "symbols")
-	_, err = d.Store.Due(ctx, etf.XKRX, chosen, "", 5)
+	_, err = d.Store.Due(ctx, etf.XKRX, 0, chosen, "", 5)
 	wantKind(t, err, etf.KindNotFound, "symbols")
 }

@@ -8,30 +8,39 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/etfcast/etfcast/etf"
 )
 
-// rightsKept is how long the result that no right is missing is cached: readiness is checked often, and rights seldom
-// change.
-const rightsKept = 15 * time.Second
+const (
+	// rightsKept is how long the result that no right is missing is cached: readiness is checked often, and rights seldom
+	// change.
+	rightsKept = 15 * time.Second
+	// partKept is how long what a check found counts that was cut short, as the database is far away or busy: the next one goes on
+	// where it stopped. It is long, so that the first tables do not have to be checked again before the last ones were reached.
+	partKept = 10 * time.Minute
+)
 
 // MissingRights lists what this program needs and the DSN's user lacks: "INSERT, UPDATE on bars, fetches". It runs a
 // statement for each right, because every server checks those alike, whether the right comes from the table, its
 // columns, the database or a role; none of them changes a row. A table whose rows can't all be read is listed with SELECT
-// only: the statements for INSERT and UPDATE read it. That a table lacks none is cached for 15 seconds. KindUnavailable if the
-// server accepts no writes or a table is missing.
+// only: the statements for INSERT and UPDATE read it. That none is missing is cached for 15 seconds after the end of a check. A check
+// that ctx cuts short is continued by the next one; if none was missing a short while ago, that counts meanwhile. KindUnavailable
+// if the server accepts no writes or a table is missing.
 func (s *Store) MissingRights(ctx context.Context) ([]string, error) {
-	s.granted.mu.Lock()
-	defer s.granted.mu.Unlock()
-	now := s.clock()
-	due := s.granted.due(now)
+	select {
+	case s.granted.turn <- struct{}{}:
+		defer func() { <-s.granted.turn }()
+	case <-ctx.Done():
+		return nil, translate(ctx.Err(), "waiting for another check of the rights")
+	}
+	due := s.granted.due(s.clock())
 	if len(due) == 0 {
 		return nil, nil
 	}
 	var byTable byTable
+	granted := 0
 	err := s.probing(ctx, func(p prober) error {
 		for _, table := range due {
 			lacking, err := p.missing(table, strings.Split(rights[table], ", "))
@@ -40,7 +49,8 @@ func (s *Store) MissingRights(ctx context.Context) ([]string, error) {
 			}
 			byTable.add(table, lacking)
 			if len(lacking) == 0 {
-				s.granted.at[table] = now
+				s.granted.at[table] = s.clock()
+				granted++
 			}
 		}
 		if byTable.order != nil {
@@ -49,31 +59,54 @@ func (s *Store) MissingRights(ctx context.Context) ([]string, error) {
 		}
 		return nil
 	})
+	missing := byTable.list()
+	known := s.granted.ended(s.clock(), err != nil, len(missing) > 0)
+	if err != nil && ctx.Err() != nil && known && granted > 0 {
+		return nil, nil //nolint:nilerr // the server responds, only not fast enough for all of it
+	}
 	if err != nil {
 		return nil, err
 	}
-	return byTable.list(), nil
+	return missing, nil
 }
 
-// grantedTables remembers when each table was found to lack no right. A check that is cut short, because the database is far
-// away, goes on where it stopped.
+// grantedTables remembers when each table was found to lack no right.
 type grantedTables struct {
-	mu sync.Mutex
-	at map[string]time.Time
+	turn chan struct{}        // holds a value while a check is at work
+	at   map[string]time.Time // by table, in the check under way; or in the last one, if that found rights missing
+	cut  bool                 // the check under way was cut short
+	all  time.Time            // when a check last found that no right is missing; zero if one is
 }
 
 // due lists the tables to check.
 func (g *grantedTables) due(now time.Time) []string {
-	if g.at == nil {
-		g.at = map[string]time.Time{}
+	fresh := func(at time.Time, kept time.Duration) bool { age := now.Sub(at); return age >= 0 && age < kept }
+	if !g.cut && fresh(g.all, rightsKept) {
+		return nil
+	}
+	kept := rightsKept
+	if g.cut {
+		kept = partKept
 	}
 	var tables []string
 	for _, table := range slices.Sorted(maps.Keys(rights)) {
-		if age := now.Sub(g.at[table]); age < 0 || age >= rightsKept {
+		if !fresh(g.at[table], kept) {
 			tables = append(tables, table)
 		}
 	}
 	return tables
+}
+
+// ended notes how a check ended, and reports whether none was missing when all were last checked, a short while ago.
+func (g *grantedTables) ended(now time.Time, cut, missing bool) bool {
+	g.cut = cut
+	if age := now.Sub(g.all); missing || age < 0 || age >= partKept {
+		g.all = time.Time{}
+	}
+	if !cut && !missing {
+		g.all, g.at = now, map[string]time.Time{}
+	}
+	return !g.all.IsZero()
 }
 
 // byTable collects rights on tables; tables with the same rights become one entry of its list.

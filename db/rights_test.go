@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -110,8 +111,8 @@ func TestMissingRightsOfAReader(t *testing.T) {
 		a.missing("a reader",
 			"INSERT, UPDATE on "+tablesWith("SELECT, INSERT, UPDATE"),
 			"INSERT on "+tablesWith("SELECT, INSERT"),
-			"INSERT, DELETE on "+tablesWith("SELECT, INSERT, DELETE"),
-			"INSERT, UPDATE, DELETE on "+tablesWith("SELECT, INSERT, UPDATE, DELETE"))
+			"INSERT, UPDATE, DELETE on "+tablesWith("SELECT, INSERT, UPDATE, DELETE"),
+			"INSERT, DELETE on "+tablesWith("SELECT, INSERT, DELETE"))
 	})
 }
 
@@ -292,6 +293,82 @@ func TestMissingRightsAreCached(t *testing.T) {
 	want("within 15 seconds")
 	a.now = a.now.Add(time.Second)
 	want("15 seconds later", "INSERT on forecast_fits")
+}
+
+// A database so slow that each check reaches a few tables only, within more than the 15 seconds that a result is cached, is ready in the end
+// and stays so; a right that is taken away is noticed all the same.
+func TestRightsOfASlowDatabase(t *testing.T) {
+	a := newAccount(t, dbtest.Embedded(t))
+	const perCheck = 7
+	now, left := time.Now(), 0
+	cut := func() {}
+	s := a.d.Another(t, db.Options{Now: func() time.Time {
+		if left--; left < 0 {
+			cut()
+		}
+		return now
+	}})
+	check := func() ([]string, error) {
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		now, left, cut = now.Add(20*time.Second), perCheck, stop
+		return s.MissingRights(ctx)
+	}
+	most := len(db.Rights())/(perCheck-1) + 2
+	checks := 0
+	for ; checks < most; checks++ {
+		missing, err := check()
+		if err == nil && len(missing) == 0 {
+			break
+		}
+		if etf.KindOf(err) != etf.KindUnavailable {
+			t.Fatalf("a check that was cut short: %q, %v", missing, err)
+		}
+	}
+	if checks < 5 || checks == most {
+		t.Fatalf("none is missing after %d checks; want some, and at most %d", checks, most)
+	}
+	for range 2 * most {
+		if missing, err := check(); err != nil || len(missing) > 0 {
+			t.Fatalf("a check of what was complete: %q, %v", missing, err)
+		}
+	}
+	a.do("REVOKE INSERT ON DB.forecast_fits FROM ACCOUNT")
+	for checks = 0; checks < 2*most; checks++ {
+		if missing, err := check(); err != nil || len(missing) > 0 {
+			break
+		}
+	}
+	if checks == 2*most {
+		t.Errorf("a right that was taken away is not noticed within %d checks", checks)
+	}
+	left = 1 << 20
+	cut = func() {}
+	if missing, err := s.MissingRights(t.Context()); err != nil || !slices.Equal(missing, []string{"INSERT on forecast_fits"}) {
+		t.Errorf("a check with all the time it needs: %q, %v", missing, err)
+	}
+}
+
+// A check that waits for another one to end waits for no longer than its context.
+func TestRightsCheckedAtOnce(t *testing.T) {
+	a := newAccount(t, dbtest.Embedded(t))
+	began, end := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	s := a.d.Another(t, db.Options{Now: func() time.Time {
+		once.Do(func() { close(began); <-end })
+		return time.Now()
+	}})
+	first := make(chan error, 1)
+	go func() { _, err := s.MissingRights(t.Context()); first <- err }()
+	<-began
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	_, err := s.MissingRights(ctx)
+	wantKind(t, err, etf.KindUnavailable, "")
+	close(end)
+	if err := <-first; err != nil {
+		t.Error(err)
+	}
 }
 
 // Before anything is granted the error is KindDenied, without tables or a server KindUnavailable: callers wait for both.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -17,17 +18,13 @@ import (
 // StartRun records that a run has started, or has been started again after it ended. Idempotent by (ID, StartedAt): a
 // repeat changes nothing, whatever the run's status by then.
 func (s *Store) StartRun(ctx context.Context, r etf.Run) error {
-	symbols := make([]string, len(r.Symbols))
-	for i, symbol := range r.Symbols {
-		symbols[i] = string(symbol)
-	}
 	return s.transaction(ctx, "recording the start of "+string(r.ID), func(q *writing, _ *sql.Tx) error {
 		old, err := q.LockRun(ctx, string(r.ID))
 		switch {
 		case errors.Is(err, sql.ErrNoRows):
 			err = q.InsertRun(ctx, sqlcgen.InsertRunParams{
 				ID: string(r.ID), BaseID: string(r.ID.Base()), Attempt: int32(r.ID.Attempt()), Workflow: r.Workflow, Exchange: string(r.Exchange),
-				Session: column.Session(r.Session), WholeExchange: len(symbols) == 0, Symbols: strings.Join(symbols, ","),
+				Session: column.Session(r.Session), WholeExchange: len(r.Symbols) == 0, Symbols: joinSymbols(r.Symbols),
 				StartedAt: instant(r.StartedAt),
 			})
 			if duplicate(err) {
@@ -39,7 +36,7 @@ func (s *Store) StartRun(ctx context.Context, r etf.Run) error {
 			err = q.StartRunAgain(ctx, sqlcgen.StartRunAgainParams{ID: string(r.ID), StartedAt: instant(r.StartedAt)})
 		}
 		q.about = etf.Event{Exchange: r.Exchange, Session: r.Session, Run: r.ID}
-		q.emit(etf.EventRunStarted, "", map[string]any{"status": etf.RunRunning, "whole_exchange": len(symbols) == 0, "symbols": len(symbols)})
+		q.emit(etf.EventRunStarted, "", map[string]any{"status": etf.RunRunning, "whole_exchange": len(r.Symbols) == 0, "symbols": len(r.Symbols)})
 		return err
 	})
 }
@@ -130,14 +127,18 @@ func recount(ctx context.Context, q *sqlcgen.Queries, run etf.RunID, models []st
 		symbols[i], at[string(e.Symbol)] = string(e.Symbol), i
 		counted[i].Findings, counted[i].Forecasts = 0, 0
 	}
-	registered, err := q.ListETFsBySymbol(ctx, symbols)
+	registered, err := etfsNamed(ctx, q, symbols)
 	if err != nil {
 		return nil, err
 	}
-	ids, rows := make([]uint32, len(registered)), map[uint32]*etf.RunETF{}
-	for i, r := range registered {
-		ids[i], rows[r.ID] = r.ID, &counted[at[r.Symbol]]
+	var ids []uint32
+	rows := map[uint32]*etf.RunETF{}
+	for symbol, r := range registered {
+		if rows[r.ID] == nil || symbol == r.Symbol { // a run may have begun under the old symbol and gone on under the new one
+			rows[r.ID] = &counted[at[symbol]]
+		}
 	}
+	ids = slices.Sorted(maps.Keys(rows))
 	session := etfs[0].Session
 	forecasts, err := q.CountForecastsOfRun(ctx, sqlcgen.CountForecastsOfRunParams{
 		Etfs: ids, Models: models, Origin: column.Session(session), RunID: string(run),
@@ -276,7 +277,7 @@ func (s *Store) RerunCount(ctx context.Context, base etf.RunID) (int, error) {
 // after the last one.
 func (s *Store) Runs(ctx context.Context, filter etf.RunFilter, after etf.Cursor, limit int) (page []etf.Run, next etf.Cursor, err error) {
 	rows, err := s.q.ListRuns(ctx, sqlcgen.ListRunsParams{
-		BeforeAt: startOf(after), BeforeID: after.ID, Exchange: string(filter.Exchange), Statuses: joinStatuses(filter.Statuses), Limit: int32(limit + 1),
+		BeforeAt: startOf(after), BeforeID: after.ID, Exchange: string(filter.Exchange), Workflow: filter.Workflow, Statuses: joinStatuses(filter.Statuses), Limit: int32(limit + 1),
 	})
 	if err != nil {
 		return nil, next, translate(err, "listing runs")
@@ -303,11 +304,7 @@ func domainRun(r sqlcgen.Run) etf.Run {
 			RowsUnchanged: int(r.RowsUnchanged), RowsRevised: int(r.RowsRevised), Forecasts: int(r.Forecasts),
 		},
 	}
-	if r.Symbols != "" {
-		for symbol := range strings.SplitSeq(r.Symbols, ",") {
-			run.Symbols = append(run.Symbols, etf.Symbol(symbol))
-		}
-	}
+	run.Symbols = splitSymbols(r.Symbols)
 	return run
 }
 

@@ -25,7 +25,7 @@ const mostOrigins = 200
 // Unscored returns what has changed since the ETF's scores were complete, or everything if there are none or everything is asked
 // for: see activities.Scores.
 func (s *Store) Unscored(ctx context.Context, symbol etf.Symbol, q etf.UnscoredQuery) (etf.Unscored, error) {
-	head, err := s.q.GetETFToScore(ctx, string(symbol))
+	head, err := named(ctx, s.q, string(symbol), s.q.GetETFToScore)
 	if errors.Is(err, sql.ErrNoRows) {
 		return etf.Unscored{}, unknownSymbol(symbol)
 	}
@@ -432,7 +432,7 @@ func (s *Store) Scores(ctx context.Context, filter etf.ScoreFilter) ([]etf.Score
 	if filter.Symbol == "" {
 		return nil, etf.Invalid("symbol", "no ETF is named", "name one: sums over all ETFs are SessionLosses")
 	}
-	head, err := s.q.GetETF(ctx, string(filter.Symbol))
+	head, err := named(ctx, s.q, string(filter.Symbol), s.q.GetETF)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, unknownSymbol(filter.Symbol)
 	}

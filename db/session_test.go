@@ -99,7 +99,9 @@ func testRights(t *testing.T, d dbtest.Database) {
 		"forecast_marks": "skipped", "etf_listings": "listed", "finding_proposals": "kind",
 		"forecast_provenance": "closes_hash", "forecast_tails": "by_horizon", "forecast_targets": "target", "scores": "crps",
 		"ledger_leaves": "hash", "ledger_hashes": "hashes", "ledger_checkpoints": "root", "entrants": "model",
-		"forecast_raw": "volatility", "assessments": "body", "gate_verdicts": "mean"}
+		"forecast_raw": "volatility", "assessments": "body", "gate_verdicts": "mean",
+		"calendar_closures": "reason", "forecast_target_dates": "target", "etf_details": "isin", "etf_identities": "permanent_id", "etf_symbols": "symbol",
+		"chain_symbols": "symbol", "fetch_checks": "opinion", "source_breaker_changes": "state"}
 	for _, table := range tables {
 		c := column[table]
 		if c == "" {

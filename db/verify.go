@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"fmt"
 	"maps"
+	"math"
 	"runtime"
 	"slices"
 	"strconv"
@@ -242,7 +243,7 @@ func (l *storedLog) readCheckpoints(ctx context.Context, conn *sql.Conn, o Verif
 		case !anchored:
 			at.Message = name + " is at a size at which none was made"
 		case err != nil:
-			at.Message = name + " can't be read: " + withoutRemedy(err)
+			at.Message = name + " can't be read: " + etf.WithoutRemedy(err)
 		case c.Size != r.Size || c.Root.String() != r.Root || c.Signed() != r.IsSigned:
 			at.Message = name + " has a note that says something else"
 		case c.Instance != l.report.Instance:
@@ -263,7 +264,7 @@ func (l *storedLog) readCheckpoints(ctx context.Context, conn *sql.Conn, o Verif
 			switch err := c.CheckSignature(o.PublicKey); {
 			case err == nil:
 			case fieldOf(err) == "checkpoint":
-				at.Message = name + ": " + withoutRemedy(err)
+				at.Message = name + ": " + etf.WithoutRemedy(err)
 				l.problem(at)
 			case i == len(rows)-1: // earlier ones may have been signed with an earlier key
 				return err
@@ -428,8 +429,10 @@ type verification struct {
 	leaves map[chain][]anchoredLeaf
 	parts  atomic.Int64 // rows read that belong to a forecast, and forecasts
 
+	names      map[uint32]*names // of the ETFs whose forecasts carry several symbols, or one that another ETF has had
+	starts     map[chain][]int64 // the positions from which on they carry one, ascending
 	mu         sync.Mutex
-	seen       map[chain]bool
+	claimed    map[chain]int // how many leaves belong to chains
 	etfs       int
 	count      int
 	forecasts  int64
@@ -444,7 +447,11 @@ func (v *verification) chains(ctx context.Context, conn *sql.Conn) error {
 	if err != nil {
 		return err
 	}
-	v.seen = map[chain]bool{}
+	if v.names, err = allNames(ctx, sqlcgen.New(conn), symbols); err != nil {
+		return translate(err, "reading which symbols forecasts carry")
+	}
+	v.starts = startsOf(v.names)
+	v.claimed = map[chain]int{}
 	ids := make(chan uint32)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
@@ -479,12 +486,51 @@ func (v *verification) chains(ctx context.Context, conn *sql.Conn) error {
 	}
 	v.etfs = len(symbols)
 	for c, list := range v.leaves {
-		if !v.seen[c] {
+		if v.claimed[c] < len(list) {
 			v.problem(LedgerProblem{Symbol: c.symbol, Model: c.model, Position: 1,
 				Message: fmt.Sprintf("the chain of %s and %s is missing, of which leaf %d anchors position %d", c.symbol, c.model, list[0].number, list[0].position)})
 		}
 	}
 	return nil
+}
+
+// startsOf returns from which positions on chains carry a symbol that is marked.
+func startsOf(all map[uint32]*names) map[chain][]int64 {
+	starts := map[chain][]int64{}
+	for _, n := range all {
+		for model, list := range n.marks {
+			for _, m := range list {
+				c := chain{m.symbol, model}
+				starts[c] = append(starts[c], m.from)
+			}
+		}
+	}
+	for _, list := range starts {
+		slices.Sort(list)
+	}
+	return starts
+}
+
+// leavesOf hands out the leaves of a chain from a position on, up to the one before which another ETF's begins, or the same one's again.
+func (v *verification) leavesOf(c chain, from int64) []anchoredLeaf {
+	before := int64(math.MaxInt64)
+	for _, start := range v.starts[c] {
+		if start > from {
+			before = start
+			break
+		}
+	}
+	var list []anchoredLeaf
+	for _, leaf := range v.leaves[c] {
+		if leaf.position >= from && leaf.position < before {
+			list = append(list, leaf)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b anchoredLeaf) int { return cmp.Compare(a.position, b.position) })
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.claimed[c] += len(list)
+	return list
 }
 
 func (v *verification) problem(p LedgerProblem) {
@@ -498,6 +544,8 @@ func (v *verification) problem(p LedgerProblem) {
 func (v *verification) etf(ctx context.Context, r *partReader, id uint32, symbol etf.Symbol, model string) error {
 	var c *chainCheck
 	var after storedForecast
+	carried := v.names[id]
+	marked := 0
 	for {
 		page, err := r.forecasts(ctx, id, symbol, model, after)
 		if err != nil {
@@ -505,6 +553,9 @@ func (v *verification) etf(ctx context.Context, r *partReader, id uint32, symbol
 		}
 		if len(page) == 0 {
 			v.end(c)
+			if carried != nil && model == "" {
+				v.unmarked(symbol, carried, marked)
+			}
 			return nil
 		}
 		parts, err := r.read(ctx, page)
@@ -514,14 +565,44 @@ func (v *verification) etf(ctx context.Context, r *partReader, id uint32, symbol
 		v.parts.Add(parts + int64(len(page)))
 		for i := range page {
 			f := &page[i]
-			if c == nil || c.model != f.Model {
+			starts := false
+			if carried != nil {
+				carried.set(&f.Forecast)
+				if starts = carried.at(f.Model, f.Chain).from == f.Chain; starts {
+					marked++
+				}
+			}
+			switch {
+			case c == nil || c.model != f.Model:
 				v.end(c)
-				c = &chainCheck{chain: chain{symbol, f.Model}, leaves: v.leaves[chain{symbol, f.Model}]}
-				slices.SortStableFunc(c.leaves, func(a, b anchoredLeaf) int { return cmp.Compare(a.position, b.position) })
+				c = &chainCheck{chain: chain{f.Symbol, f.Model}}
+				from := int64(1)
+				if starts {
+					from = f.Chain
+				}
+				c.leaves = v.leavesOf(c.chain, from)
+			case starts:
+				c.ended()
+				c.chain.symbol = f.Symbol
+				c.leaves = v.leavesOf(c.chain, f.Chain)
+			}
+			if starts && c.problem == nil && f.Chain > c.position {
+				c.position = f.Chain - 1 // positions go on after those that other ETFs have had under the symbol
 			}
 			c.check(f, r)
 		}
 		after = page[len(page)-1]
+	}
+}
+
+// unmarked reports marks of chains at positions that are not stored: somebody has added them, or removed forecasts.
+func (v *verification) unmarked(symbol etf.Symbol, carried *names, found int) {
+	all := 0
+	for _, list := range carried.marks {
+		all += len(list)
+	}
+	if found < all {
+		v.problem(LedgerProblem{Symbol: symbol, Message: fmt.Sprintf("%d rows of chain_symbols name positions of %s that are not stored", all-found, symbol)})
 	}
 }
 
@@ -530,18 +611,12 @@ func (v *verification) end(c *chainCheck) {
 	if c == nil {
 		return
 	}
-	if c.problem == nil && len(c.leaves) > 0 {
-		last := c.leaves[0]
-		c.problem = &LedgerProblem{Position: c.position + 1,
-			Message: fmt.Sprintf("the chain of %s and %s ends at position %d, but leaf %d anchors position %d", c.symbol, c.model, c.position, last.number, last.position)}
-	}
+	c.ended()
 	if c.problem != nil {
-		c.problem.Symbol, c.problem.Model = c.symbol, c.model
 		v.problem(*c.problem)
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.seen[c.chain] = true
 	v.count++
 	v.forecasts += c.forecasts
 	v.unanchored += c.unanchored
@@ -559,6 +634,16 @@ type chainCheck struct {
 	text       []byte
 }
 
+// ended notes leaves of positions that did not come.
+func (c *chainCheck) ended() {
+	if c.problem != nil || len(c.leaves) == 0 {
+		return
+	}
+	last := c.leaves[0]
+	c.problem = &LedgerProblem{Symbol: c.symbol, Model: c.model, Position: c.position + 1,
+		Message: fmt.Sprintf("the chain of %s and %s ends at position %d, but leaf %d anchors position %d", c.symbol, c.model, c.position, last.number, last.position)}
+}
+
 func (c *chainCheck) check(f *storedForecast, r *partReader) {
 	c.forecasts++
 	if c.problem != nil {
@@ -571,7 +656,7 @@ func (c *chainCheck) check(f *storedForecast, r *partReader) {
 	case f.PrevHash != c.previous:
 		reason = "its previous hash is not the hash of the position before"
 	case err != nil:
-		reason = withoutRemedy(err)
+		reason = etf.WithoutRemedy(err)
 	case ledger.LinkHash(f.PrevHash, text) != f.Hash:
 		reason = etf.ErrAltered.Error()
 	case f.reason != "":
@@ -588,7 +673,7 @@ func (c *chainCheck) check(f *storedForecast, r *partReader) {
 		c.leaves, anchored = c.leaves[1:], true
 	}
 	if reason != "" {
-		c.problem = &LedgerProblem{Position: f.Chain, Forecast: f.ID, Message: linkMessage(f.ID, f.Chain, c.symbol, c.model, reason)}
+		c.problem = &LedgerProblem{Symbol: c.symbol, Model: c.model, Position: f.Chain, Forecast: f.ID, Message: linkMessage(f.ID, f.Chain, c.symbol, c.model, reason)}
 		return
 	}
 	c.position, c.previous = f.Chain, f.Hash

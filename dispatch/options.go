@@ -3,6 +3,7 @@ package dispatch
 import (
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
 
 	"github.com/etfcast/etfcast/workflows"
 )
@@ -22,6 +23,30 @@ func DailyOptions(in workflows.DailyInput) client.StartWorkflowOptions {
 		StaticDetails:            in.Details(),
 		TypedSearchAttributes:    in.SearchAttributes(),
 		Priority:                 in.Priority(),
+	}
+}
+
+// described is the input of a workflow that says what the Web UI shows of it.
+type described interface {
+	Summary() string
+	Details() string
+	SearchAttributes() temporal.SearchAttributes
+}
+
+// recordedOptions are those of a workflow whose record decides, before it is started, what becomes of an earlier execution: one that is
+// running is an error.
+func recordedOptions(id string, in described, priority temporal.Priority, reuse enumspb.WorkflowIdReusePolicy) client.StartWorkflowOptions {
+	return client.StartWorkflowOptions{
+		ID:                       id,
+		TaskQueue:                workflows.TaskQueue,
+		WorkflowIDReusePolicy:    reuse,
+		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
+		StaticSummary:            in.Summary(),
+		StaticDetails:            in.Details(),
+		TypedSearchAttributes:    in.SearchAttributes(),
+		Priority:                 priority,
+
+		WorkflowExecutionErrorWhenAlreadyStarted: true,
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	failurepb "go.temporal.io/api/failure/v1"
 	"go.temporal.io/api/serviceerror"
 	workflowpb "go.temporal.io/api/workflow/v1"
+	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
 
 	"github.com/etfcast/etfcast/etf"
@@ -21,8 +22,6 @@ const maxFailure = 1000
 // StartDaily starts a daily run under the ID of its request. With restart, a failed, cancelled, terminated or timed-out
 // run with the same ID is started again; without, any earlier run stands. started is false if an earlier run stands.
 func (c *Client) StartDaily(ctx context.Context, in workflows.DailyInput, restart bool) (started bool, err error) {
-	ctx, stop := context.WithTimeout(ctx, callTimeout)
-	defer stop()
 	options := DailyOptions(in)
 	// The server checks and starts in one call: checking first and then starting would be a race.
 	options.WorkflowIDConflictPolicy = enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL
@@ -34,7 +33,14 @@ func (c *Client) StartDaily(ctx context.Context, in workflows.DailyInput, restar
 		// The ID has only their hash, and until a worker runs the workflow nothing else has the symbols.
 		options.Memo = map[string]any{symbolsMemo: in.Symbols}
 	}
-	_, err = c.sdk.ExecuteWorkflow(ctx, options, workflows.DailyWorkflow, in)
+	return c.start(ctx, options, workflows.DailyWorkflow, in)
+}
+
+// start starts a workflow; one that stands in its way is no error (started is false). The options ask for an error if there is one.
+func (c *Client) start(ctx context.Context, options client.StartWorkflowOptions, workflow string, in any) (started bool, err error) {
+	ctx, stop := context.WithTimeout(ctx, callTimeout)
+	defer stop()
+	_, err = c.sdk.ExecuteWorkflow(ctx, options, workflow, in)
 	var exists *serviceerror.WorkflowExecutionAlreadyStarted
 	if errors.As(err, &exists) {
 		return false, nil

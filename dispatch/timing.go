@@ -17,14 +17,20 @@ type timing struct {
 	zone, city string
 }
 
-// timingOf leaves the providers some time after the regular close, which is at 16:00 in New York and 15:30 in Seoul. It
-// ignores holidays: on those, Tick finds nothing due.
+// timingOf leaves the providers some time after the regular close, which is at 16:00 in New York, 15:30 in Seoul and Tokyo, 16:30 in
+// London and 17:30 in Frankfurt, followed by the closing auction. It ignores holidays: on those, Tick finds nothing due.
 func timingOf(x etf.Exchange) (timing, bool) {
 	switch x {
 	case etf.XNYS:
 		return timing{17*60 + 30, "America/New_York", "New York"}, true
 	case etf.XKRX:
 		return timing{16*60 + 45, "Asia/Seoul", "Seoul"}, true
+	case etf.XLON:
+		return timing{18 * 60, "Europe/London", "London"}, true
+	case etf.XETR:
+		return timing{19 * 60, "Europe/Berlin", "Frankfurt"}, true
+	case etf.XTKS:
+		return timing{17 * 60, "Asia/Tokyo", "Tokyo"}, true
 	}
 	return timing{}, false
 }
@@ -51,7 +57,7 @@ const catchUp = 7 * 24 * time.Hour
 func ScheduleOptions(exchange etf.Exchange, fires etf.TimeOfDay) (client.ScheduleOptions, error) {
 	at, ok := timingOf(exchange)
 	if !ok {
-		return client.ScheduleOptions{}, etf.Invalid("exchange", string(exchange)+" has no schedule", "use XNYS or XKRX")
+		return client.ScheduleOptions{}, etf.Invalid("exchange", string(exchange)+" has no schedule", "use "+etf.ExchangeList())
 	}
 	if fires != 0 {
 		at.at = fires

@@ -3,6 +3,7 @@
 package docs
 
 import (
+	"encoding/json"
 	"flag"
 	"fmt"
 	"io/fs"
@@ -15,11 +16,12 @@ import (
 
 	"github.com/etfcast/etfcast/activities"
 	"github.com/etfcast/etfcast/db/dbtest"
+	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/forecast/prophet/config"
 	"github.com/etfcast/etfcast/quality"
 )
 
-var update = flag.Bool("update", false, "rewrite the tables of operations.md and prophet.md")
+var update = flag.Bool("update", false, "rewrite the tables of operations.md, prophet.md and sources.md")
 
 func read(t *testing.T, path string) string {
 	t.Helper()
@@ -65,12 +67,72 @@ func configTable() string {
 	return b.String()
 }
 
+func settlingTable() string {
+	var b strings.Builder
+	b.WriteString("| exchange | final after | because |\n|---|---|---|\n")
+	for _, s := range etf.Settlings() {
+		fmt.Fprintf(&b, "| %s | %.0f minutes | %s |\n", s.Exchange, s.After.Minutes(), cell(s.Why))
+	}
+	return b.String()
+}
+
+// sourceTable is for people who choose a source.
+func sourceTable() string {
+	var b strings.Builder
+	b.WriteString("| source | prices | exchanges | history | limits | needs | costs | mind that |\n|---|---|---|---|---|---|---|---|\n")
+	for _, s := range etf.Sources() {
+		exchanges := "all"
+		if s.Exchanges != nil {
+			names := make([]string, len(s.Exchanges))
+			for i, x := range s.Exchanges {
+				names[i] = string(x)
+			}
+			exchanges = strings.Join(names, ", ")
+		}
+		prices := string(s.Basis)
+		if s.Restated {
+			prices += ", restated"
+		}
+		history := "all"
+		switch {
+		case s.Depth.Rows > 0:
+			history = fmt.Sprintf("the last %d sessions", s.Depth.Rows)
+		case s.Depth.Days > 0:
+			history = fmt.Sprintf("the last %d days", s.Depth.Days)
+		case s.DayResponses:
+			history = "day by day"
+		}
+		var limits []string
+		if s.Rate > 0 {
+			limits = append(limits, fmt.Sprintf("%g a second", s.Rate))
+		}
+		if s.Quota > 0 {
+			zone := s.QuotaZone
+			if zone == "" {
+				zone = "UTC"
+			}
+			limits = append(limits, fmt.Sprintf("%d a day (%s)", s.Quota, zone))
+		}
+		if limits == nil {
+			limits = []string{"none"}
+		}
+		needs := "nothing"
+		if !s.Key.IsZero() {
+			needs = "a key (" + s.Key.From + "), in `" + s.Key.Variable + "`"
+		}
+		fmt.Fprintf(&b, "| `%s`: %s | %s | %s | %s | %s | %s | %s | %s |\n", s.Name, cell(s.About), prices, exchanges, history, strings.Join(limits, ", "), cell(needs), cell(s.Cost), cell(s.Pitfalls))
+	}
+	return b.String()
+}
+
 func cell(s string) string { return strings.ReplaceAll(s, "|", `\|`) }
 
-// The tables of error types, rules and options in the pages match the code.
+// The tables of error types, rules, options and sources in the pages match the code.
 func TestTablesMatchTheCode(t *testing.T) {
 	for _, table := range []struct{ page, name, want string }{
 		{"operations.md", "error-types", errorTypeTable()}, {"operations.md", "rules", ruleTable()}, {"prophet.md", "config-keys", configTable()},
+		{"sources.md", "sources", sourceTable()},
+		{"sources.md", "settlings", settlingTable()},
 	} {
 		text := read(t, table.page)
 		begin, end := "<!-- "+table.name+" -->\n", "<!-- /"+table.name+" -->"
@@ -302,5 +364,42 @@ func TestDatabaseUsersAreTheTested(t *testing.T) {
 	script = strings.NewReplacer("IF NOT EXISTS ", "", "$ETFCAST_ADMIN_PASSWORD", "...", "$ETFCAST_PASSWORD", "...").Replace(script)
 	if got := statements(script); !slices.Equal(got, want) {
 		t.Errorf("users.sh has\n%s\nwant dbtest.Setup:\n%s", strings.Join(got, "\n"), dbtest.Setup)
+	}
+}
+
+// What the table of sources says for people, the dashboard says in each language: in English the same, in Korean under the same keys. So
+// does it what a backfill waits for.
+func TestSourcesAreTranslated(t *testing.T) {
+	messages := map[string]map[string]string{}
+	for _, language := range []string{"en", "ko"} {
+		texts := map[string]string{}
+		if err := json.Unmarshal([]byte(read(t, "../web/src/messages/"+language+"/sources.json")), &texts); err != nil {
+			t.Fatal(err)
+		}
+		messages[language] = texts
+	}
+	known := map[string]bool{}
+	for _, source := range etf.Sources() {
+		for kind, text := range map[string]string{"description": source.About, "ref": source.Refers, "cost": source.Cost, "pitfalls": source.Pitfalls} {
+			key := "sources." + kind + "Of." + source.Name
+			known[key] = true
+			if got := strings.ReplaceAll(messages["en"][key], "’", "'"); got != text {
+				t.Errorf("%s in English: %q, want %q (etf/source.go): change the Korean text too", key, got, text)
+			}
+			if messages["ko"][key] == "" {
+				t.Errorf("%s is not translated into Korean", key)
+			}
+		}
+	}
+	for key := range messages["en"] {
+		if kind, _, of := strings.Cut(strings.TrimPrefix(key, "sources."), "Of."); of && kind != "basis" && !known[key] {
+			t.Errorf("%s is of no source", key)
+		}
+	}
+	workflow, page := read(t, "../workflows/backfill.go"), read(t, "../web/src/lib/backfill.ts")
+	for _, form := range []string{"the daily quota of ", ", which fails", "a source that has not answered"} {
+		if !strings.Contains(workflow, `"`+form+`"`) || !strings.Contains(page, form) {
+			t.Errorf("%q is not what a backfill waits for in both the workflow and the dashboard", form)
+		}
 	}
 }

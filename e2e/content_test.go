@@ -70,6 +70,12 @@ var mayBeEmpty = map[string]bool{"staged": true, "revision": true}
 
 // content returns what contentQueries select, one line a row.
 func (in *installation) content() []string {
+	in.t.Helper()
+	return in.lines(contentQueries)
+}
+
+// lines returns what the queries select, one line a row with the query's name.
+func (in *installation) lines(queries map[string]string) []string {
 	t := in.t
 	t.Helper()
 	db, err := sql.Open("mysql", in.adminDSN)
@@ -78,7 +84,7 @@ func (in *installation) content() []string {
 	}
 	defer db.Close()
 	var lines []string
-	for name, query := range contentQueries {
+	for name, query := range queries {
 		found := rowsOf(t, db, query)
 		if len(found) == 0 && !mayBeEmpty[name] {
 			t.Errorf("nothing is stored of kind %q: the case does not test it", name)

@@ -17,7 +17,7 @@ func TestReproduceFromTheResponses(t *testing.T) {
 	s := newStack(t)
 	up := s.start(t, []string{"ETFCAST_FILE_DIR=" + t.TempDir()}, "up")
 	up.waitReady()
-	for _, x := range etf.Exchanges() {
+	for _, x := range etf.HomeExchanges() {
 		for i, faults := range []string{"none", "revised:1,late:1@1/3,duplicate@1/3", "bad_tick@2025-09-24,garbled@2025-09-25", "crash@2025-09-25,split"} {
 			ref := fmt.Sprintf("D%d?inception=2024-01-02&faults=%s", i, faults)
 			if faults == "crash@2025-09-25,split" {

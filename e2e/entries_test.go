@@ -24,7 +24,7 @@ import (
 func openForEntries(t *testing.T) (etf.Exchange, [3]etf.Session) {
 	t.Helper()
 	const margin = 5 * time.Minute // for the test to be done
-	for _, x := range etf.Exchanges() {
+	for _, x := range etf.HomeExchanges() {
 		cal, err := calendar.For(x)
 		if err != nil {
 			t.Fatal(err)

@@ -86,6 +86,7 @@ func TestFiveCommandsOfTheReadme(t *testing.T) {
 		}
 	}
 	for _, symbol := range []etf.Symbol{"SIMTICK", "SIMSPLIT"} {
+		p.awaitForecast(symbol, remedySession)
 		p.upToDate(t, remedied{at: symbol, options: "as_traded"}, remedySession)
 	}
 	if n := s.count(t, "SELECT COUNT(*) FROM forecasts"); n < 2*len(p.models()) {

@@ -30,7 +30,7 @@ import (
 )
 
 // waitLimit is how long a test waits for a condition before it fails.
-const waitLimit = 3 * time.Minute
+const waitLimit = 10 * time.Minute
 
 // stack is one test's database and namespace.
 type stack struct {

@@ -26,10 +26,12 @@ type remedied struct {
 	options string // of the file's reference
 	sources []etf.SourceRef
 	listed  int // the listing date is that row's; 0 = none
-	before  func(table) table
-	prepare []string // commands after the run of the session before; only with before
-	edit    func(table) table
-	mend    func(table) table // the source corrects its data before the commands; nil = it does not
+	// delisted says the same of the delisting date. Daily runs ask nothing of such an ETF, but a backfill that fetches again gets all rows.
+	delisted int
+	before   func(table) table
+	prepare  []string // commands after the run of the session before; only with before
+	edit     func(table) table
+	mend     func(table) table // the source corrects its data before the commands; nil = it does not
 	// commands are run one after another. FINDING, SYMBOL, SESSION, FIRST and AUTHOR stand for the finding's ID, the ETF, the
 	// run's session, the first one of the file and the flags --by and --why; ACTION for the statement that the command before lists.
 	commands []string
@@ -109,6 +111,11 @@ func column(name string, value func(i int) string) func(table) table {
 	}
 }
 
+// withSecond are the sources of an ETF whose second one has other closes, from the run's session on.
+func withSecond(symbol string) []etf.SourceRef {
+	return []etf.SourceRef{{Name: "file", Ref: symbol + ".csv?basis=as_traded"}, {Name: "simulated", Ref: symbol + "?inception=2025-09-26"}}
+}
+
 // wrongNAV states net asset values near the closes, but for one.
 func wrongNAV(x table) table {
 	return column("NAV", func(i int) string {
@@ -151,6 +158,8 @@ var (
 	badTick    = func(f []string) { times(f, 3) }
 	rerun      = "run daily --exchange XNYS --session SESSION --symbols SYMBOL --rerun --wait"
 	refetch    = "etf refetch SYMBOL --wait AUTHOR"
+	// wholeHistory fetches also what is after the delisting.
+	wholeHistory = "backfill start --exchange XNYS --symbols SYMBOL --refetch --wait"
 )
 
 func decide(what string) string { return "finding " + what + " FINDING AUTHOR" }
@@ -165,6 +174,12 @@ var remedies = []remedied{
 	{symbol: "UNREADREP", rule: "unreadable_row", edit: change(0, unreadable), commands: []string{decide("replace") + " --close 100"}},
 
 	{symbol: "EARLY", rule: "before_listing", listed: 100, edit: whole, commands: []string{"etf edit SYMBOL --listed FIRST AUTHOR", refetch}},
+
+	{symbol: "LATE", rule: "after_delisting", delisted: 200, before: whole, prepare: []string{wholeHistory}, edit: whole,
+		commands: []string{"etf edit SYMBOL --delisted SESSION AUTHOR"}},
+
+	{symbol: "LATESTORED", rule: "after_delisting", before: whole, prepare: []string{"etf edit SYMBOL --delisted AFTER AUTHOR", wholeHistory}, edit: whole,
+		commands: []string{"etf edit SYMBOL --delisted SESSION AUTHOR"}},
 
 	{symbol: "WEEKLY", rule: "wrong_frequency", edit: weekly, mend: whole, commands: []string{refetch}},
 	{symbol: "WEEKLYPART", rule: "wrong_frequency", edit: func(x table) table {
@@ -296,6 +311,10 @@ var remedies = []remedied{
 		}
 		return x
 	}, commands: []string{decide("retract")}, out: 11}, // nothing shows which one of the equal rows is right
+
+	{symbol: "SIMSEC", rule: "second_source", sources: withSecond("SIMSEC"), before: whole, edit: whole, commands: []string{"finding show FINDING"}},
+	{symbol: "SIMSECREP", rule: "second_source", sources: withSecond("SIMSECREP"), before: whole, edit: whole, commands: []string{decide("replace") + " --close 100.2"}},
+	{symbol: "SIMSECSRC", rule: "second_source", sources: withSecond("SIMSECSRC"), before: whole, edit: whole, commands: []string{"etf sources SYMBOL", "etf sources SYMBOL file=SIMSECSRC.csv?basis=as_traded AUTHOR"}},
 
 	{symbol: "NAV", rule: "nav_difference", edit: wrongNAV, commands: []string{"bars list SYMBOL --nav", decide("retract")}, out: 1},
 	{symbol: "NAVREP", rule: "nav_difference", edit: wrongNAV, commands: []string{decide("replace") + " --close 100.2"}},
@@ -454,7 +473,7 @@ func TestRemedies(t *testing.T) {
 	}
 	dir := t.TempDir()
 	s := newStack(t)
-	p := s.start(t, []string{"ETFCAST_FILE_DIR=" + dir}, "up")
+	p := s.start(t, []string{"ETFCAST_FILE_DIR=" + dir, "ETFCAST_CROSS_CHECK=1"}, "up")
 	p.waitReady()
 	base := pricesOf(etf.XNYS, session, lines-1)
 	write := func(r remedied, x table) {
@@ -471,6 +490,9 @@ func TestRemedies(t *testing.T) {
 		}
 		if r.listed > 0 {
 			request["listed"] = base[r.listed][0]
+		}
+		if r.delisted > 0 {
+			request["delisted"] = base[r.delisted][0]
 		}
 		p.must(http.MethodPost, "/v1/etfs", request, http.StatusCreated)
 	}
@@ -496,7 +518,7 @@ func TestRemedies(t *testing.T) {
 		switch {
 		case r.prepare != nil:
 			s.follow(t, p, r, "", r.prepare, base)
-		case r.sources != nil:
+		case r.sources != nil && r.before == nil:
 			write(r, p.halfAsHighAgain(r.symbol, base.row(0)))
 		}
 		if r.before == nil && r.sources == nil {
@@ -616,6 +638,25 @@ func (p *process) reported(symbol etf.Symbol, rule string) etf.Finding {
 		}
 	}
 	return found[0]
+}
+
+// awaitForecast waits until the ETF's newest forecast is of the session: those that follow from a decision are made a moment later.
+func (p *process) awaitForecast(symbol etf.Symbol, session etf.Session) {
+	p.t.Helper()
+	eventually(p.t, "a forecast of "+string(symbol), func() error {
+		code, body, _, err := p.request(http.MethodGet, "/v1/etfs/"+string(symbol)+"/forecasts/latest", nil)
+		if err != nil || code != http.StatusOK {
+			return fmt.Errorf("status %d, %s, %w", code, body, err)
+		}
+		var f struct{ Origin etf.Session }
+		if err := json.Unmarshal(body, &f); err != nil {
+			return err
+		}
+		if f.Origin != session {
+			return fmt.Errorf("the newest is of %s", f.Origin)
+		}
+		return nil
+	})
 }
 
 // upToDate checks that nothing is left to do about the ETF.

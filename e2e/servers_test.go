@@ -21,6 +21,7 @@ import (
 // killed one again on the same data and port.
 type servers struct {
 	devstack    *os.Process
+	out         *syncBuffer // what they write
 	folder      string
 	environment map[string]string
 	checks      map[string]func(context.Context) error // by server: returns nil if it responds
@@ -29,11 +30,16 @@ type servers struct {
 // startServers starts the servers and waits until they are ready.
 func startServers(t *testing.T) *servers {
 	t.Helper()
-	tmp := t.TempDir()
+	return startServersIn(t, t.TempDir())
+}
+
+// startServersIn is startServers with the servers' data in a folder.
+func startServersIn(t *testing.T, tmp string) *servers {
+	t.Helper()
 	cmd := exec.Command(built(t, "devstack", "make devstack"), "run", "--separate", "--ephemeral", "--quiet")
 	cmd.Env = append(os.Environ(), "TMPDIR="+tmp)
-	var out syncBuffer
-	cmd.Stdout, cmd.Stderr = &out, &out
+	out := new(syncBuffer)
+	cmd.Stdout, cmd.Stderr = out, out
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +56,7 @@ func startServers(t *testing.T) *servers {
 		}
 	})
 
-	s := &servers{devstack: cmd.Process, environment: map[string]string{}}
+	s := &servers{devstack: cmd.Process, out: out, environment: map[string]string{}}
 	eventually(t, "devstack to be ready", func() error {
 		select {
 		case err := <-ended:

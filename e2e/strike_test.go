@@ -132,7 +132,7 @@ func (s *series) play(w *wire) (contents [][]string) {
 		return s.api.startRun(request)
 	}
 
-	for _, x := range etf.Exchanges() {
+	for _, x := range etf.HomeExchanges() {
 		s.awaitRun(run(x, first))
 	}
 

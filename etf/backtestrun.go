@@ -106,21 +106,24 @@ func (r BacktestRequest) String() string {
 	if r.Exchange != "" {
 		b.WriteString(string(r.Exchange) + ": ")
 	}
-	switch n := len(r.Symbols); {
-	case n == 0:
-		b.WriteString("all ETFs")
-	case n <= 4:
-		for i, s := range r.Symbols {
-			if i > 0 {
-				b.WriteString(", ")
-			}
-			b.WriteString(string(s))
-		}
-	default:
-		b.WriteString(string(r.Symbols[0]) + " and " + strconv.Itoa(n-1) + " more")
-	}
+	b.WriteString(symbolsText(r.Symbols))
 	b.WriteString(" as of " + r.AsOf.UTC().Format(time.RFC3339Nano))
 	return b.String()
+}
+
+// symbolsText names the ETFs that somebody asks about: all if none is named, and up to four one by one.
+func symbolsText(list []Symbol) string {
+	switch n := len(list); {
+	case n == 0:
+		return "all ETFs"
+	case n > 4:
+		return string(list[0]) + " and " + strconv.Itoa(n-1) + " more"
+	}
+	texts := make([]string, len(list))
+	for i, s := range list {
+		texts[i] = string(s)
+	}
+	return strings.Join(texts, ", ")
 }
 
 var backtestID = regexp.MustCompile(`^[0-9a-f]{32}$`)

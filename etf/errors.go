@@ -31,7 +31,10 @@ type Error struct {
 	Message    string
 	Remedy     string
 	RetryAfter time.Duration // KindRateLimited: how long the server asked us to wait; 0 if it did not say
-	Err        error         // the cause, if any
+	// Until is when a daily quota that is used up is renewed (KindRateLimited); zero if the error is not about one. With Field "ref", it is a quota
+	// that other references are not subject to, such as that of symbols that were not asked for before.
+	Until time.Time
+	Err   error // the cause, if any
 }
 
 // Error returns "field: message: cause; remedy".
@@ -97,6 +100,17 @@ func KindOf(err error) Kind {
 		return e.Kind
 	}
 	return KindInternal
+}
+
+// WithoutRemedy returns the text of an error without its remedy: for those who did not make the request, or as the reason of another error.
+func WithoutRemedy(err error) string {
+	var e *Error
+	if !errors.As(err, &e) {
+		return err.Error()
+	}
+	bare := *e
+	bare.Remedy = ""
+	return bare.Error()
 }
 
 // WithField returns a copy of the outermost *Error in err's chain with another Field, or err itself if there is none.

@@ -32,6 +32,11 @@ const (
 	EventBacktestStarted  EventKind = "backtest.started"  // subject: the backtest, as in the next two
 	EventBacktestProgress EventKind = "backtest.progress" // an ETF is measured; data: counts
 	EventBacktestEnded    EventKind = "backtest.ended"
+	EventSourceChanged    EventKind = "source.changed"    // a breaker's state; subject: the source's name
+	EventBackfillStarted  EventKind = "backfill.started"  // subject: the backfill, as in the next two
+	EventBackfillProgress EventKind = "backfill.progress" // a window is answered, an ETF has ended, or it waits; data: counts
+	EventBackfillEnded    EventKind = "backfill.ended"
+	EventCalendarChanged  EventKind = "calendar.changed" // an operator has closed or reopened a session
 )
 
 // Event is one thing that happened. It is written in the transaction of what it tells of: there is an event if and only if
@@ -59,7 +64,8 @@ func EventKinds() []EventKind {
 	return []EventKind{
 		EventRunStarted, EventRunProgress, EventRunEnded, EventFetched, EventValidated, EventStored, EventForecast, EventRegistered,
 		EventChanged, EventReleased, EventFindingReported, EventFindingDecided, EventActionStated, EventActionDecided, EventEntered,
-		EventAnchored, EventDeadlineMissed, EventDeadlineMet, EventBacktestStarted, EventBacktestProgress, EventBacktestEnded,
+		EventAnchored, EventDeadlineMissed, EventDeadlineMet, EventBacktestStarted, EventBacktestProgress, EventBacktestEnded, EventSourceChanged,
+		EventBackfillStarted, EventBackfillProgress, EventBackfillEnded, EventCalendarChanged,
 	}
 }
 

@@ -93,6 +93,15 @@ type DecisionRecord struct {
 type FoundRow struct {
 	Session Session `json:"session"`
 	Row     *Bar    `json:"row"`
+	// Second is the second source's row; nil if none was asked or it has none.
+	Second *SecondRow `json:"second,omitempty"`
+}
+
+// SecondRow is a row of a second source.
+type SecondRow struct {
+	Bar
+	Source string `json:"source"`
+	Basis  Basis  `json:"basis"`
 }
 
 // FindingRecord is everything stored about a finding.

@@ -53,6 +53,9 @@ type Forecast struct {
 	// Retracted lists the findings whose decision says that prices this forecast was made from are wrong. It is not part of what
 	// was issued.
 	Retracted []string `json:"-"`
+	// Moved are the sessions to which later versions of the exchange's calendar have moved horizons, by horizon and version. It is not part of
+	// what was issued either.
+	Moved []TargetDate `json:"-"`
 	// Fit is what the model needs to reproduce these numbers (Model.Restore). It is stored with the forecast but, because
 	// it is large, not read back with it.
 	Fit []byte `json:"-"`
@@ -73,6 +76,16 @@ type Forecast struct {
 	Raw []RawPoint `json:"raw,omitempty"`
 	// Volatility is forecast.Volatility of the closes fitted. Zero for forecasts issued before 0.2.0.
 	Volatility float64 `json:"volatility,omitempty"`
+	// Now is the symbol that the ETF has now, if it has been renamed since; empty if it is still Symbol. It is not part of what was issued.
+	Now Symbol `json:"-"`
+}
+
+// ETF returns the symbol by which the forecast's ETF is found now.
+func (f *Forecast) ETF() Symbol {
+	if f.Now != "" {
+		return f.Now
+	}
+	return f.Symbol
 }
 
 // Appended is what became of one forecast that was to be appended.

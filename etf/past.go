@@ -6,8 +6,10 @@ import "time"
 // to make the data again from them.
 type Past struct {
 	ETF      ETF           // its exchange; Preferences have what can change
+	IDsAs    Symbol        // Staged.IDsAs
 	Versions []PastVersion // ascending and without holes from 1
-	// Fetches are those that caused a data version, that a bar came from, or that had a finding first, in no order.
+	// Fetches are those that caused a data version, that a bar came from, or that had a finding first, and those that these were
+	// checked with, in no order.
 	Fetches []PastFetch
 	// Bars are all bars ever believed for any session, in no order; SupersededBy is 0 for current ones. Cause and CauseID are empty.
 	Bars     []BarBelief
@@ -31,6 +33,8 @@ type PastFetch struct {
 	DataAt      time.Time // Response.DataAt
 	JudgedAt    time.Time
 	PersistedAt time.Time // zero if it never was
+	// Second is what a second source said about it, its Fetch among Past.Fetches; zero if none was asked.
+	Second SecondOpinion
 	// Result is the data version that persisting it resulted in, which it may have found as it was.
 	Result int64
 	// CodeVersions are those that may have judged and persisted it: of the last forecast of the ETF before, the first after, and those
@@ -44,4 +48,6 @@ type Preference struct {
 	Currency Currency
 	Sources  []SourceRef // in order of preference
 	Listed   Session     // zero if unknown
+	Delisted Session     // zero if unknown
+	Symbol   Symbol
 }

@@ -39,6 +39,9 @@ type Response struct {
 	Request   string
 	Raw       []byte
 	MediaType string
+	// Shared are the bodies that other fetches share. If there are any, Raw is the Manifest that names them, and MediaType is
+	// ManifestType.
+	Shared []SharedBody
 }
 
 // What one response may hold. Sources refuse more as soon as they see it, with file and line; the pipeline refuses it from any source.

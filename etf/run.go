@@ -64,6 +64,10 @@ type RunETF struct {
 	Held bool `json:"held,omitempty"`
 	// Provisional means that the session's price may still change before the day is over. It is derived, not recorded.
 	Provisional bool `json:"provisional,omitempty"`
+	// SourcesOpen names the sources that were not asked because their breakers are open, separated by commas. It is not recorded.
+	SourcesOpen string `json:"sources_open,omitempty"`
+	// SourcesUsedUp names those whose daily quota is used up, likewise.
+	SourcesUsedUp string `json:"sources_used_up,omitempty"`
 }
 
 // RunCounts totals a run.
@@ -111,7 +115,7 @@ func (c RunCounts) Done() int {
 // Run is one execution of a daily update.
 type Run struct {
 	ID         RunID     `json:"id"`
-	Workflow   string    `json:"workflow"` // DailyRun
+	Workflow   string    `json:"workflow"` // DailyRun or BackfillRun
 	Exchange   Exchange  `json:"exchange"`
 	Session    Session   `json:"session"`
 	Symbols    []Symbol  `json:"symbols,omitempty"` // empty = every ETF of the exchange

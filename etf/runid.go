@@ -11,13 +11,14 @@ import (
 
 // RunID identifies a run by what was requested, so that the same request finds the existing run:
 // "daily:XNYS:2025-09-26". A set of symbols adds its hash ("daily:XNYS:2025-09-26:3b1f0a9c2d4e"), and a re-run the
-// number of the attempt ("...:rerun-2"). It is safe in a URL path. The ID of the workflow that performs the run is the
-// same text with "/" instead of ":".
+// number of the attempt ("...:rerun-2"). That of a backfill is "backfill:<id>". It is safe in a URL path. The ID of the workflow that
+// performs the run is the same text with "/" instead of ":".
 type RunID string
 
 // RunKey is a parsed RunID.
 type RunKey struct {
-	Workflow string // "daily"
+	Workflow string // "daily" or "backfill"
+	Backfill string // the ID of a backfill, which has none of the rest; empty for a daily run
 	Exchange Exchange
 	Session  Session
 	Subset   string // the hash of the set of symbols, 12 hex digits; empty for a run over the whole exchange
@@ -36,11 +37,14 @@ const (
 // DailyRunID returns the ID of a daily run of a session. No symbols means every ETF of the exchange; order and duplicates
 // don't matter. An attempt below 2 is the first.
 func DailyRunID(exchange Exchange, session Session, symbols []Symbol, attempt int) RunID {
-	return RunKey{DailyRun, exchange, session, SubsetHash(symbols), attempt}.ID()
+	return RunKey{Workflow: DailyRun, Exchange: exchange, Session: session, Subset: SubsetHash(symbols), Attempt: attempt}.ID()
 }
 
 // ID formats the key as a RunID.
 func (k RunKey) ID() RunID {
+	if k.Workflow == BackfillRun {
+		return BackfillRunID(k.Backfill)
+	}
 	id := k.Workflow + ":" + string(k.Exchange) + ":" + k.Session.String()
 	if k.Subset != "" {
 		id += ":" + k.Subset
@@ -70,12 +74,18 @@ func (id RunID) Key() (RunKey, error) {
 		return bad(fmt.Sprintf("the run ID is longer than %d bytes", maxRunID))
 	}
 	parts := strings.Split(text, ":")
+	if parts[0] == BackfillRun {
+		if len(parts) != 2 || !backfillID.MatchString(parts[1]) {
+			return bad(fmt.Sprintf("%q is not the run ID of a backfill, which ends in 32 hex digits", text))
+		}
+		return RunKey{Workflow: BackfillRun, Backfill: parts[1], Attempt: 1}, nil
+	}
 	if len(parts) < 3 || len(parts) > 5 || parts[0] != DailyRun {
 		return bad(fmt.Sprintf("%q is not a run ID", text))
 	}
 	key := RunKey{Workflow: parts[0], Attempt: 1}
 	var err error
-	if key.Exchange, err = ParseExchange(parts[1]); err != nil {
+	if key.Exchange, err = ParseExchange(parts[1]); err != nil || string(key.Exchange) != parts[1] {
 		return bad(fmt.Sprintf("the exchange in run ID %q is unknown", text))
 	}
 	if key.Session, err = ParseSession(parts[2]); err != nil {

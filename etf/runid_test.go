@@ -114,13 +114,15 @@ func TestBaseAndAttempt(t *testing.T) {
 func FuzzParseRunID(f *testing.F) {
 	f.Add("daily:XNYS:2025-09-26")
 	f.Add("daily:XKRX:2025-09-26:6493341e6b56:rerun-12")
+	f.Add("backfill:0123456789abcdef0123456789abcdef")
+	f.Add("backfill:0123456789abcdef0123456789abcdef:rerun-2")
 	f.Fuzz(func(t *testing.T, text string) {
 		id, err := ParseRunID(text)
 		if err != nil {
 			return
 		}
 		key, err := id.Key()
-		if err != nil || string(key.ID()) != text || id.Base() != (RunKey{key.Workflow, key.Exchange, key.Session, key.Subset, 1}).ID() {
+		if err != nil || string(key.ID()) != text || id.Base() != (RunKey{Workflow: key.Workflow, Backfill: key.Backfill, Exchange: key.Exchange, Session: key.Session, Subset: key.Subset, Attempt: 1}).ID() {
 			t.Errorf("%q was read as %+v, which is %q of %q, %v", text, key, key.ID(), id.Base(), err)
 		}
 	})

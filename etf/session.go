@@ -25,6 +25,9 @@ func SessionOf(t time.Time) Session {
 
 // ParseSession reads "2006-01-02" strictly. Errors are of KindInvalid with Field "session".
 func ParseSession(s string) (Session, error) {
+	if s == "" {
+		return 0, Invalid("session", "no date is given", "write it as YYYY-MM-DD, for example 2025-09-26")
+	}
 	t, err := time.Parse(time.DateOnly, s)
 	if err != nil || len(s) != len(time.DateOnly) {
 		return 0, Invalid("session", fmt.Sprintf("%q is not a date", s), "write the session as YYYY-MM-DD, for example 2025-09-26")

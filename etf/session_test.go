@@ -25,6 +25,9 @@ func TestSession(t *testing.T) {
 	if got := SessionOf(time.Date(2025, 9, 26, 20, 0, 0, 0, ny)); got != s {
 		t.Errorf("the session of an evening in New York is %s", got)
 	}
+	if _, err := ParseSession(""); err == nil || err.Error() != "session: no date is given; write it as YYYY-MM-DD, for example 2025-09-26" {
+		t.Errorf("without a date: %v", err)
+	}
 	for _, bad := range []string{"", "2025-9-26", "2025-02-30", "26.09.2025", "2025-09-26T00:00:00Z", "0001-01-01", "2500-01-01", " 2025-09-26"} {
 		if _, err := ParseSession(bad); KindOf(err) != KindInvalid || err == nil {
 			t.Errorf("ParseSession(%q): %v", bad, err)

@@ -1,6 +1,9 @@
 package etf
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // Stored summarises what is stored for an ETF before an update.
 type Stored struct {
@@ -27,8 +30,16 @@ type Staged struct {
 	// Known holds the stored bars that are neither quarantined nor held, ascending: up to 60 before the first staged session, and those
 	// within the staged range (at most the newest 60). If the whole history was fetched, it holds all of them.
 	Known []StoredBar
+	// Following holds the stored bars after the last staged session that are neither quarantined nor held, ascending, at most 60: what
+	// shows whether new rows before stored ones fit them. It is empty for a whole history.
+	Following []StoredBar
+	// Parked holds quarantined stored bars between the staged sessions and the nearest of Known or Following, if those are more than a
+	// week away: on each side the one next to the staged sessions and the one next to the bar in use, ascending.
+	Parked []StoredBar
 	// Held holds the stored bars that are held, ascending.
 	Held []StoredBar
+	// Second is what a second source says about the newest sessions; zero if none was asked.
+	Second SecondOpinion
 	// Splits are the ETF's stored, accepted splits.
 	Splits []Action
 	// Stated are the current statements about the ETF's corporate actions, of every kind, source and status.
@@ -37,10 +48,48 @@ type Staged struct {
 	Sources []SourceRef
 	// Listed is the first session of the ETF; earlier rows under its symbol belong to another security. Zero if unknown.
 	Listed Session
+	// Delisted is its last session; later rows belong to another security. Zero if unknown.
+	Delisted Session
+	// IDsAs stands for the ETF in the IDs of its findings and actions, so that they stay the same when it is renamed.
+	IDsAs Symbol
 	// First is the first stored session; zero if there is none.
 	First Session
 	// Initial is true if the ETF has no stored bars.
 	Initial bool
+	// Grounds are those that all of this was read on, or later ones.
+	Grounds Grounds
+}
+
+// Grounds say what an ETF's rows are judged by at a moment: two that are equal mean that nothing has changed in between.
+type Grounds struct {
+	// Version is the ETF's data version: its bars and the statements about its actions.
+	Version DataVersion
+	// Change is unique to the last change that made no data version: a decision on a finding, or a change of the ETF's entry or symbol.
+	Change string
+	// Calendar is the version of its exchange's calendar.
+	Calendar int
+}
+
+// ErrOutdated is the cause of a KindConflict error if rows were judged on grounds that have changed: they have to be judged again.
+var ErrOutdated = errors.New("the rows were judged before")
+
+// SecondOpinion is what a second source says about the sessions that a fetch is checked for: evidence, never stored as bars.
+type SecondOpinion struct {
+	Fetch   string   `json:"fetch"` // ID of the second source's fetch
+	Source  string   `json:"source"`
+	Basis   Basis    `json:"basis"`
+	Bars    []Bar    `json:"bars"`              // ascending, a few
+	Actions []Action `json:"actions,omitempty"` // splits that it states
+}
+
+// Row returns the second source's row of a session, nil if it has none.
+func (o SecondOpinion) Row(session Session) *SecondRow {
+	for _, b := range o.Bars {
+		if b.Session == session {
+			return &SecondRow{Bar: b, Source: o.Source, Basis: o.Basis}
+		}
+	}
+	return nil
 }
 
 // Verdict is what happens to a staged row.
@@ -60,6 +109,8 @@ type Judgement struct {
 	Fetch    string
 	Findings []Finding
 	Verdicts []Verdict // one for each staged row, in the response's order
+	// Grounds are those that the rows were judged on. Nil if that does not matter.
+	Grounds *Grounds
 }
 
 // Replacement says what persisting a fetch takes out of the stored series, besides storing its rows. What is taken out stays
@@ -69,10 +120,14 @@ type Replacement struct {
 	Whole bool
 	// Listed: the bars before this session belong to another security. Zero if there are none.
 	Listed Session
+	// OnlyNew stores only the rows of sessions without a bar; what is stored stays as it is. It does not go with Whole.
+	OnlyNew bool
+	// Outdated stores the rows also if the grounds of their verdicts have changed.
+	Outdated bool
 }
 
 // IsZero reports whether nothing is taken out.
-func (r Replacement) IsZero() bool { return r == Replacement{} }
+func (r Replacement) IsZero() bool { return !r.Whole && r.Listed.IsZero() }
 
 // Persisted is the result of persisting a fetch.
 type Persisted struct {
@@ -128,6 +183,7 @@ type Confirmation struct {
 
 // RunFilter selects runs. Zero fields select every run.
 type RunFilter struct {
+	Workflow string // DailyRun or BackfillRun; empty = all
 	Exchange Exchange
 	Statuses []RunStatus // any of these; empty = all
 }

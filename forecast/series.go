@@ -19,6 +19,8 @@ type Series struct {
 	Close    []float64
 	Steps    []int
 	Origin   etf.Session
+	// CalendarVersion is the version of the exchange's calendar that Steps are counted on; 0 = the built-in one.
+	CalendarVersion int
 }
 
 // Calendar is the part of a trading calendar this package needs; *calendar.Calendar implements it.

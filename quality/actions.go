@@ -12,6 +12,7 @@ import (
 // PlanInput is what a response states about corporate actions, with the stored statements and the prices to judge it by.
 type PlanInput struct {
 	Symbol  etf.Symbol
+	IDsAs   etf.Symbol      // stands for it in IDs; "" = Symbol
 	Source  string          // that sent the response
 	Sources []etf.SourceRef // of the ETF, in order of preference
 	Window  etf.Window      // that the response was asked for; zero ends are open
@@ -21,6 +22,7 @@ type PlanInput struct {
 	Stated  []etf.StatedAction // the current statements, of every source and status
 	Bars    []etf.Bar          // the response's rows, in any order
 	Known   []etf.StoredBar    // stored bars in use, ascending
+	Second  etf.SecondOpinion  // of another source; zero if there is none
 }
 
 // Plan is what becomes of the statements about an ETF's corporate actions.
@@ -79,7 +81,7 @@ func (in PlanInput) Idle(first, last etf.Session) bool {
 			continue
 		}
 		i := in.find(a, in.Stated)
-		if i < 0 || in.Stated[i].Status != etf.Accepted && !DecidedByPerson(in.Stated[i]) || newDates(in.Stated[i].Action, a) {
+		if i < 0 || !settled(in.Stated[i]) || newDates(in.Stated[i].Action, a) {
 			return false
 		}
 		stated[i] = true
@@ -123,10 +125,11 @@ type planner struct {
 	doubted  []int
 }
 
-// set gives a statement a new state.
+// set gives a statement a new state. The status of a stored one is not stored again for another reason, unless the reason was that
+// the price before it was missing: as long as that is stored, the statement is judged again.
 func (p *planner) set(i int, status etf.ActionStatus, why, evidence string) {
 	s := &p.states[i]
-	if s.Status == status && i < p.old && !p.changed[i] {
+	if s.Status == status && i < p.old && !p.changed[i] && (s.Why != noPriceBefore || why == noPriceBefore) {
 		return
 	}
 	s.Status, s.By, s.Why, s.Evidence = status, BySource(p.in.Source), why, evidence
@@ -145,7 +148,7 @@ func (p *planner) read() {
 		case i < 0:
 			i = len(p.states)
 			p.states = append(p.states, etf.StatedAction{
-				ID: etf.ActionID(p.in.Symbol, a, p.in.Source), Symbol: p.in.Symbol, Action: a, Source: p.in.Source, By: BySource(p.in.Source),
+				ID: etf.ActionID(cmp.Or(p.in.IDsAs, p.in.Symbol), a, p.in.Source), Symbol: p.in.Symbol, Action: a, Source: p.in.Source, By: BySource(p.in.Source),
 			})
 		case slices.Contains(p.stated, i):
 			continue
@@ -258,7 +261,7 @@ func (p *planner) corrects(k int) int {
 func (p *planner) judge() {
 	for _, k := range p.stated {
 		s := p.states[k]
-		if k < p.old && (s.Status == etf.Accepted || DecidedByPerson(s)) {
+		if k < p.old && settled(s) {
 			continue
 		}
 		if s.Kind == etf.Split {
@@ -289,6 +292,8 @@ func (p *planner) judgeSplit(k int) {
 				p.set(other, etf.Accepted, why, p.states[other].Evidence)
 			}
 			agrees = agree
+		} else if shown := p.in.secondShows(a); shown != "" {
+			why, agrees = shown, agree
 		}
 	}
 	switch by := p.rejectedBy(a); {
@@ -304,6 +309,25 @@ func (p *planner) judgeSplit(k int) {
 	if old >= 0 {
 		p.replace(old, k, status)
 	}
+}
+
+// secondShows says how the second source confirms a split; it is empty if it does not. Prices that are adjusted for splits can't.
+func (in PlanInput) secondShows(a etf.Action) string {
+	o := in.Second
+	if o.Source == in.Source || len(o.Bars) == 0 {
+		return ""
+	}
+	if slices.ContainsFunc(o.Actions, func(b etf.Action) bool { b, ok := readable(b); return ok && sameStatement(a, b) }) {
+		return fmt.Sprintf("%s and %s state the same", o.Source, in.Source)
+	}
+	if o.Basis != etf.AsTraded {
+		return ""
+	}
+	e := newPriceEvidence(PlanInput{Basis: o.Basis, Bars: o.Bars})
+	if before, after := e.beside(a.Ex); before != nil && after != nil && e.compare(a, before, after) == agree {
+		return fmt.Sprintf("the prices of %s show it (%s)", o.Source, stepText(before, after))
+	}
+	return ""
 }
 
 // rejectedBy returns the person who has rejected another statement of the same action, "" if there is none.
@@ -355,6 +379,16 @@ func (p *planner) statedElsewhere(k int) int {
 	return found
 }
 
+// noPriceBefore is why a distribution was accepted that could not be compared with a price before it: the window of a history, or the history,
+// begins with its ex-date.
+const noPriceBefore = "there is no price before the ex-date yet"
+
+// settled reports whether a stored statement is not judged again: it is accepted, or a person has decided. A distribution that was accepted
+// without a price before it is judged by the one that may have come since.
+func settled(s etf.StatedAction) bool {
+	return DecidedByPerson(s) || s.Status == etf.Accepted && (s.Kind == etf.Split || s.Why != noPriceBefore)
+}
+
 func (p *planner) judgeCash(k int) {
 	a := p.states[k].Action
 	before, after := p.evidence.around(a.Ex)
@@ -363,6 +397,8 @@ func (p *planner) judgeCash(k int) {
 		status, why = etf.Proposed, by+" has rejected it"
 	} else if text := Implausible(a, before, after, p.earlier(k)); text != "" {
 		status, why = etf.Proposed, text
+	} else if before == 0 {
+		why = noPriceBefore
 	}
 	p.set(k, status, why, "")
 	if old := p.corrects(k); old >= 0 {
@@ -450,7 +486,7 @@ func conflicting(a, b etf.StatedAction) bool {
 func (p *planner) result() Plan {
 	plan := Plan{Withdrawn: p.kept}
 	for i, s := range p.states {
-		if !p.changed[i] || i < p.old && s.Status == p.in.Stated[i].Status && !newDates(p.in.Stated[i].Action, s.Action) {
+		if !p.changed[i] || i < p.old && p.in.same(i, s) {
 			continue
 		}
 		plan.Changes = append(plan.Changes, s)
@@ -463,6 +499,12 @@ func (p *planner) result() Plan {
 	}
 	byEx(plan.Doubted)
 	return plan
+}
+
+// same reports whether a state of stored statement i is the stored one.
+func (in PlanInput) same(i int, s etf.StatedAction) bool {
+	was := in.Stated[i]
+	return s.Status == was.Status && (s.Why == was.Why || was.Why != noPriceBefore) && !newDates(was.Action, s.Action)
 }
 
 // InForce returns the accepted actions of a list of current statements, ascending, each event once.
@@ -531,24 +573,6 @@ func DecideAction(stated []etf.StatedAction, r ActionRuling) ([]etf.StatedAction
 
 // SameAction reports whether two actions are the same event in the same terms, however a ratio is written.
 func SameAction(a, b etf.Action) bool { return sameStatement(a, b) }
-
-// Detected returns the statement of an action that a rule infers from prices, as it is proposed; ok is false if one about the
-// event is known already: in force, proposed, or decided on by a person.
-func Detected(symbol etf.Symbol, a etf.Action, stated []etf.StatedAction) (s etf.StatedAction, ok bool) {
-	a, ok = readable(a)
-	if !ok {
-		return s, false
-	}
-	for _, o := range stated {
-		if about(o.Action, a) && (o.Status == etf.Accepted || o.Status == etf.Proposed && sameStatement(o.Action, a) || DecidedByPerson(o) && sameStatement(o.Action, a)) {
-			return s, false
-		}
-	}
-	return etf.StatedAction{
-		ID: etf.ActionID(symbol, a, etf.SourceDetection), Symbol: symbol, Action: a, Source: etf.SourceDetection,
-		Status: etf.Proposed, By: BySource(etf.SourceDetection), Why: "the prices show it, but nobody states it",
-	}, true
-}
 
 // WithChanges returns the statements after changes: a change takes the place of the statement with its ID, or is added.
 func WithChanges(stated, changes []etf.StatedAction) []etf.StatedAction {

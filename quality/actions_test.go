@@ -23,6 +23,14 @@ func flat(levels ...string) []etf.Bar {
 	return bars
 }
 
+// tick returns the bars with another price in row i.
+func tick(bars []etf.Bar, i int, price string) []etf.Bar {
+	bars = slices.Clone(bars)
+	p := etf.MustPrice(price)
+	bars[i].Open, bars[i].High, bars[i].Low, bars[i].Close = p, p, p, p
+	return bars
+}
+
 func timesOver(level string, n int) []string { return slices.Repeat([]string{level}, n) }
 
 // statement is a stored statement, as the plan of an earlier response left it.
@@ -33,6 +41,12 @@ func statement(source string, a etf.Action, status etf.ActionStatus, by string) 
 // later is a statement that came after the known bars had been stored.
 func later(s etf.StatedAction) etf.StatedAction {
 	s.DataVersion = 7
+	return s
+}
+
+// because is a statement with a reason.
+func because(why string, s etf.StatedAction) etf.StatedAction {
+	s.Why = why
 	return s
 }
 
@@ -91,6 +105,22 @@ func TestPlanActions(t *testing.T) {
 		{"adjusted prices show it", PlanInput{Basis: etf.SplitAdjusted, Actions: []etf.Action{day9}, Bars: traded}, nil, []string{"a 4:1@2026-11-20 proposed"}, 0, 0},
 		{"no ratio", PlanInput{Actions: []etf.Action{splitOn("2026-11-20", 1, 1), splitOn("2026-11-20", 0, 1)}, Bars: traded}, nil, nil, 0, 0},
 
+		// One bad price beside the split.
+		{"a bad tick on the ex-date", PlanInput{Actions: []etf.Action{day9}, Bars: tick(traded, 8, "250"), Known: stored(traded[:5], etf.AsTraded)},
+			[]string{"split 4:1@2026-11-20"}, []string{"a 4:1@2026-11-20 accepted"}, 0, 0},
+		{"a bad tick on the day before", PlanInput{Actions: []etf.Action{day9}, Bars: tick(traded, 7, "10")},
+			[]string{"split 4:1@2026-11-20"}, []string{"a 4:1@2026-11-20 accepted"}, 0, 0},
+		{"a bad tick on the ex-date, before stored bars", PlanInput{Actions: []etf.Action{day9}, Bars: tick(traded, 8, "250")[8:], Known: stored(traded[:8], etf.AsTraded)},
+			[]string{"split 4:1@2026-11-20"}, []string{"a 4:1@2026-11-20 accepted"}, 0, 0},
+		{"a bad tick on the ex-date, one row after it", PlanInput{Actions: []etf.Action{day9}, Bars: tick(traded, 8, "250")[:10]},
+			nil, []string{"a 4:1@2026-11-20 proposed"}, 1, 0},
+		{"a day early: the ex-date has the old price", PlanInput{Actions: []etf.Action{day8}, Bars: traded}, nil, []string{"a 4:1@2026-11-19 proposed"}, 1, 0},
+		{"a day late: the day before has the new price", PlanInput{Actions: []etf.Action{day10}, Bars: traded}, nil, []string{"a 4:1@2026-11-23 proposed"}, 1, 0},
+		{"a bad tick on the ex-date of adjusted prices", PlanInput{Basis: etf.SplitAdjusted, Actions: []etf.Action{day9}, Bars: tick(sound, 8, "250")},
+			[]string{"split 4:1@2026-11-20"}, []string{"a 4:1@2026-11-20 accepted"}, 0, 0},
+		{"not in the prices, and a bad tick on the ex-date", PlanInput{Actions: []etf.Action{day9}, Bars: tick(sound, 8, "250")},
+			nil, []string{"a 4:1@2026-11-20 proposed"}, 1, 0},
+
 		// A split that did not happen, undone by the adapter in the older rows; then withdrawn.
 		{"stated, and not in the prices", PlanInput{Actions: []etf.Action{day9}, Bars: sound[5:9], Known: stored(sound[:8], etf.AsTraded)},
 			nil, []string{"a 4:1@2026-11-20 proposed"}, 1, 0},
@@ -147,6 +177,15 @@ func TestPlanActions(t *testing.T) {
 		{"a dividend", PlanInput{Actions: []etf.Action{dividendOn("2026-11-19", "0.5"), dividendOn("2026-11-19", "0.5")}, Bars: sound},
 			[]string{"dividend 0.5@2026-11-19"}, []string{"a 0.5@2026-11-19 accepted"}, 0, 0},
 		{"an absurd one", PlanInput{Actions: []etf.Action{dividendOn("2026-11-19", "2500")}, Bars: sound}, nil, []string{"a 2500@2026-11-19 proposed"}, 0, 0},
+		{"an absurd one on the first day of all", PlanInput{Actions: []etf.Action{dividendOn("2026-11-10", "2500")}, Bars: sound}, nil, []string{"a 2500@2026-11-10 proposed"}, 0, 0},
+		{"accepted without a price before it, which comes and does not fit", PlanInput{Actions: []etf.Action{dividendOn("2026-11-19", "40")}, Bars: sound, Known: stored(sound[7:], etf.AsTraded),
+			Stated: []etf.StatedAction{because(noPriceBefore, statement("a", dividendOn("2026-11-19", "40"), etf.Accepted, source))}}, nil, []string{"a 40@2026-11-19 proposed"}, 0, 0},
+		{"accepted without a price before it, which comes and fits", PlanInput{Actions: []etf.Action{dividendOn("2026-11-19", "0.5")}, Bars: sound, Known: stored(sound[7:], etf.AsTraded),
+			Stated: []etf.StatedAction{because(noPriceBefore, statement("a", dividendOn("2026-11-19", "0.5"), etf.Accepted, source))}}, []string{"dividend 0.5@2026-11-19"}, []string{"a 0.5@2026-11-19 accepted"}, 0, 0},
+		{"accepted without a price before it, which does not come", PlanInput{Actions: []etf.Action{dividendOn("2026-11-19", "0.5")}, Bars: sound[7:],
+			Stated: []etf.StatedAction{because(noPriceBefore, statement("a", dividendOn("2026-11-19", "0.5"), etf.Accepted, source))}}, []string{"dividend 0.5@2026-11-19"}, nil, 0, 0},
+		{"the same, accepted by a person", PlanInput{Actions: []etf.Action{dividendOn("2026-11-19", "40")}, Bars: sound, Known: stored(sound[7:], etf.AsTraded),
+			Stated: []etf.StatedAction{because(noPriceBefore, statement("a", dividendOn("2026-11-19", "40"), etf.Accepted, person))}}, []string{"dividend 40@2026-11-19"}, nil, 0, 0},
 		{"corrected", PlanInput{Actions: []etf.Action{dividendOn("2026-11-19", "0.6")}, Bars: sound, Stated: []etf.StatedAction{statement("a", dividendOn("2026-11-19", "0.5"), etf.Accepted, source)}},
 			[]string{"dividend 0.6@2026-11-19"}, []string{"a 0.5@2026-11-19 cancelled", "a 0.6@2026-11-19 accepted replaces"}, 0, 0},
 		{"other last digits", PlanInput{Actions: []etf.Action{dividendOn("2026-11-19", "0.5000004")}, Bars: sound, Stated: []etf.StatedAction{statement("a", dividendOn("2026-11-19", "0.5"), etf.Accepted, source)}},
@@ -202,6 +241,28 @@ func TestPlanActions(t *testing.T) {
 				t.Errorf("a repeat changes %q", more)
 			}
 		})
+	}
+}
+
+// A distribution that was accepted without a price before it is judged once by the first one that comes, and never again.
+func TestAcceptedWithoutAPriceBefore(t *testing.T) {
+	t.Parallel()
+	bars := flat(timesOver("100", 11)...)
+	a := dividendOn("2026-11-19", "0.5")
+	in := PlanInput{Symbol: "Q", Source: "a", Basis: etf.AsTraded, Covers: []etf.ActionKind{etf.Dividend}, Actions: []etf.Action{a}}
+	for i, c := range []struct {
+		bars    []etf.Bar
+		changes int
+		why     string
+		idle    bool // afterwards
+	}{{bars[7:], 1, noPriceBefore, false}, {bars[7:], 0, noPriceBefore, false}, {bars[5:], 1, "", true}, {bars[5:], 0, "", true}} {
+		in.Bars = c.bars
+		p := PlanActions(in)
+		in.Stated = WithChanges(in.Stated, p.Changes)
+		first, last := c.bars[0].Session, c.bars[len(c.bars)-1].Session
+		if len(p.Changes) != c.changes || len(in.Stated) != 1 || in.Stated[0].Why != c.why || in.Stated[0].Status != etf.Accepted || in.Idle(first, last) != c.idle {
+			t.Errorf("response %d: %d changes, want %d; %+v, want the reason %q; idle %t", i, len(p.Changes), c.changes, in.Stated, c.why, in.Idle(first, last))
+		}
 	}
 }
 

@@ -49,7 +49,7 @@ func checkAdjusted(s *state) {
 	for i := 1; i < len(rows); i++ {
 		a, b := rows[i-1], rows[i]
 		paid := s.between(s.paid, a.Session, b.Session)
-		if b.ordinal < 0 || s.unchanged(b.Bar) || a.AdjClose <= 0 || b.AdjClose <= 0 || len(s.between(s.splits, a.Session, b.Session)) > 0 {
+		if b.ordinal < 0 || s.unchanged(b.Bar) && !a.fresh() || a.AdjClose <= 0 || b.AdjClose <= 0 || len(s.between(s.splits, a.Session, b.Session)) > 0 {
 			continue
 		}
 		if len(paid) == 0 {

@@ -13,6 +13,7 @@ import (
 // Input is one response and the stored context it is checked against.
 type Input struct {
 	Symbol   etf.Symbol
+	IDsAs    etf.Symbol // stands for it in the IDs of actions; "" = Symbol
 	Exchange etf.Exchange
 	Session  etf.Session  // the new session: the one the run is for
 	Initial  bool         // no bar of the ETF is stored yet: Known is ignored
@@ -29,19 +30,26 @@ type Input struct {
 	// Known holds stored bars that are neither quarantined nor held, in ascending order: up to 60 before the response's first
 	// row, for volatility and levels, and those of the sessions in the response. For a whole history, it is all of them.
 	Known []etf.StoredBar
-	Held  []etf.StoredBar // stored bars not believed yet, ascending: the response's rows for their sessions decide on them
+	// Following holds the stored bars in use after the response's last session, ascending: up to 60. New rows before stored ones are
+	// judged with them. Parked holds quarantined bars between the response and the bars in use (etf.Staged). Both are ignored for a
+	// whole history, and for a first one.
+	Following, Parked []etf.StoredBar
+	Held              []etf.StoredBar // stored bars not believed yet, ascending: the response's rows for their sessions decide on them
 	// Source sent the response; Sources are the ETF's sources in order of preference.
 	Source  string
 	Sources []etf.SourceRef
 	Listed  etf.Session // the ETF's first session; zero if unknown
+	// Delisted is its last session; zero if unknown.
+	Delisted etf.Session
 	// DataAt is when the source's data were last changed (etf.Response), FetchedAt when it was asked; zero if unknown.
 	DataAt, FetchedAt time.Time
 	// Whole means that the response is the whole history, which is to replace everything stored.
 	Whole bool
 	// NAVs are the response's and the stored net asset values, in any order. Second holds rows of the same sessions from the
-	// ETF's other sources. Both may be empty: they only explain surprising closes.
+	// ETF's other sources. Both may be empty: they explain or contradict surprising closes, and a second source
+	// that states or shows a stated split confirms it.
 	NAVs   []etf.NAV
-	Second []etf.Bar
+	Second etf.SecondOpinion
 	// OwnDates means that the rows are of no exchange (Exchange is empty) and their own dates are the calendar. The rules about days and
 	// trading are off then: calendarRules lists them.
 	OwnDates bool
@@ -67,12 +75,13 @@ func calendarOf(in Input) (*calendar.Calendar, error) {
 // the whole history, to replace what is stored, if anything is.
 func InputOf(staged etf.Staged, exchange etf.Exchange, session etf.Session, whole bool) Input {
 	return Input{
-		Symbol: staged.Fetch.Symbol, Exchange: exchange, Session: session, Initial: staged.Initial,
+		Symbol: staged.Fetch.Symbol, IDsAs: staged.IDsAs, Exchange: exchange, Session: session, Initial: staged.Initial,
 		Bars: staged.Bars, Ordinals: staged.Ordinals, Defects: staged.Defects, Basis: staged.Fetch.Basis,
 		Actions: staged.Actions, Covers: staged.Covers, Stated: staged.Stated, Window: staged.Fetch.Window, Known: staged.Known, Held: staged.Held,
-		Source: staged.Fetch.Source, Sources: staged.Sources, Listed: staged.Listed,
+		Following: staged.Following, Parked: staged.Parked,
+		Source: staged.Fetch.Source, Sources: staged.Sources, Listed: staged.Listed, Delisted: staged.Delisted,
 		DataAt: staged.DataAt, FetchedAt: staged.Fetch.FetchedAt, Whole: whole && !staged.Initial,
-		NAVs: staged.NAVs,
+		NAVs: staged.NAVs, Second: staged.Second,
 	}
 }
 
@@ -151,7 +160,8 @@ type state struct {
 	whole
 	// gapSplits are the splits that explain the level after a long gap, by the first session after it.
 	gapSplits map[etf.Session]*etf.Action
-	joined    *joined // the series, kept until the verdicts change
+	joined    *joined  // the series, kept until the verdicts change
+	margins   *margins // of the second source, once a row has been compared with it
 
 	preferred  map[etf.Session]bool // sessions whose row is dropped for the stored bar of a more preferred source
 	secondary  bool                 // a whole history of a less preferred source, which fills missing sessions only
@@ -181,6 +191,9 @@ func newState(in Input, cal *calendar.Calendar) *state {
 		in.Known = slices.Clone(in.Known)
 		slices.SortStableFunc(in.Known, bySession)
 	}
+	if in.Initial || in.Whole {
+		in.Following, in.Parked = nil, nil
+	}
 	s := &state{in: in, cal: cal, verdicts: make([]etf.Verdict, len(in.Bars))}
 	s.ordered = true
 	for i := range in.Bars {
@@ -191,6 +204,7 @@ func newState(in Input, cal *calendar.Calendar) *state {
 		}
 		s.last = max(s.last, b.Session)
 	}
+	s.setFollowing()
 	for _, a := range s.actions() {
 		list := &s.cash
 		if a.Kind == etf.Split {
@@ -223,8 +237,8 @@ func newState(in Input, cal *calendar.Calendar) *state {
 // the prices are not adjusted for them.
 func (s *state) actions() []etf.Action {
 	in := PlanInput{
-		Symbol: s.in.Symbol, Source: s.in.Source, Sources: s.in.Sources, Window: s.in.Window, Basis: s.in.Basis, Actions: s.in.Actions,
-		Covers: s.in.Covers, Stated: s.in.Stated, Bars: s.in.Bars, Known: s.in.Known,
+		Symbol: s.in.Symbol, IDsAs: s.in.IDsAs, Source: s.in.Source, Sources: s.in.Sources, Window: s.in.Window, Basis: s.in.Basis, Actions: s.in.Actions,
+		Covers: s.in.Covers, Stated: s.in.Stated, Bars: s.in.Bars, Known: append(slices.Clip(s.in.Known), s.in.Following...), Second: s.in.Second,
 	}
 	s.plan = PlanActions(in)
 	if len(s.plan.Doubted) > 0 {
@@ -352,7 +366,7 @@ func (s *state) report() Report {
 }
 
 func (s *state) finding(rule string, severity etf.Severity, list []flag) etf.Finding {
-	f := etf.Finding{Symbol: s.in.Symbol, Rule: rule, Severity: severity, Evidence: evidence(list)}
+	f := etf.Finding{Symbol: cmp.Or(s.in.IDsAs, s.in.Symbol), Rule: rule, Severity: severity, Evidence: evidence(list)}
 	for _, o := range list {
 		if !o.session.IsZero() {
 			f.Sessions = append(f.Sessions, o.session)

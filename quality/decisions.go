@@ -155,6 +155,9 @@ type Assessment struct {
 	// Reported holds the findings that the judgement reports, and of earlier ones that it repeats only those that people are
 	// asked about or have decided on, with the sessions that it repeats.
 	Reported []etf.Reported
+	// Proposing are the findings for which the judgement proposes an action, but those that are decided on. Earlier ones are among them, with what is
+	// proposed for them now: the fetch that reported them first may never have been stored.
+	Proposing []FindingWithRows
 	// Reopen lists the findings whose decision has not settled them: the numbers are back. They wait again.
 	Reopen []string
 	// Verdicts are those that stand in view of the decisions.
@@ -172,12 +175,23 @@ func Assess(found []FindingWithRows, before Cases, verdicts []etf.Verdict, bars 
 	}
 	for _, f := range found {
 		if !Asks(f.Finding) {
+			if f.Rule == ruleDifference && f.Severity != etf.SeverityError {
+				fresh, reported := unreported(f, before)
+				if len(fresh) == 0 {
+					f.ID = reported
+					a.Reported = append(a.Reported, etf.Reported{Finding: f.Finding})
+					continue
+				}
+				f = f.only(fresh)
+			}
+			if !decidedOn(f, before) {
+				a.propose(f)
+			}
 			a.Store = append(a.Store, f)
 			a.Reported = append(a.Reported, etf.Reported{Finding: f.Finding, New: true})
 			continue
 		}
-		fresh := f
-		fresh.Rows, fresh.Sessions = nil, nil
+		var fresh []NamedRow
 		var repeated []etf.Reported
 		for _, row := range f.Rows {
 			verdict := etf.VerdictQuarantine
@@ -187,7 +201,7 @@ func Assess(found []FindingWithRows, before Cases, verdicts []etf.Verdict, bars 
 			c, ok := earlier(f, row, before[row.Session])
 			switch {
 			case !ok:
-				fresh.Rows, fresh.Sessions = append(fresh.Rows, row), append(fresh.Sessions, row.Session)
+				fresh = append(fresh, row)
 			case c.Decision == etf.Accept:
 				verdict = etf.VerdictKeep
 			case c.condemned():
@@ -202,18 +216,63 @@ func Assess(found []FindingWithRows, before Cases, verdicts []etf.Verdict, bars 
 			if ok {
 				repeated = repeat(repeated, f.Finding, c)
 			}
-		}
-		if len(fresh.Rows) > 0 {
-			if len(fresh.Rows) < len(f.Rows) {
-				fresh.ID = FindingID(fresh)
+			if ok && c.Decision == etf.Undecided {
+				again := f
+				again.ID = c.Finding
+				a.propose(again)
 			}
-			a.Store = append(a.Store, fresh)
-			a.Reported = append(a.Reported, etf.Reported{Finding: fresh.Finding, New: true})
+		}
+		if len(fresh) > 0 {
+			f = f.only(fresh)
+			a.propose(f)
+			a.Store = append(a.Store, f)
+			a.Reported = append(a.Reported, etf.Reported{Finding: f.Finding, New: true})
 		}
 		a.Reported = append(a.Reported, repeated...)
 	}
 	a.judge(open, before, bars)
 	return a
+}
+
+// unreported returns the rows of a difference between two sources without those that an earlier finding, one of which is returned, names with the
+// same prices. Such rows are not stored, so that each response of the less preferred source has them again.
+func unreported(f FindingWithRows, before Cases) (fresh []NamedRow, reported string) {
+	for _, row := range f.Rows {
+		i := slices.IndexFunc(before[row.Session], func(c Case) bool { return c.Rule == f.Rule && c.Severity == f.Severity && c.equals(row) })
+		if i < 0 {
+			fresh = append(fresh, row)
+			continue
+		}
+		reported = before[row.Session][i].Finding
+	}
+	return fresh, reported
+}
+
+// only returns the finding about these of its rows, which has another ID unless they are all of them.
+func (f FindingWithRows) only(rows []NamedRow) FindingWithRows {
+	all := len(rows) == len(f.Rows)
+	f.Rows, f.Sessions = rows, make([]etf.Session, len(rows))
+	for i, row := range rows {
+		f.Sessions[i] = row.Session
+	}
+	if !all {
+		f.ID = FindingID(f)
+	}
+	return f
+}
+
+// propose notes what a finding proposes.
+func (a *Assessment) propose(f FindingWithRows) {
+	if f.Proposal != nil && !slices.ContainsFunc(a.Proposing, func(p FindingWithRows) bool { return p.ID == f.ID }) {
+		a.Proposing = append(a.Proposing, f)
+	}
+}
+
+// decidedOn reports whether a person has decided on a finding that was reported before.
+func decidedOn(f FindingWithRows, before Cases) bool {
+	return slices.ContainsFunc(f.Rows, func(row NamedRow) bool {
+		return slices.ContainsFunc(before[row.Session], func(c Case) bool { return c.Finding == f.ID && c.Decision != etf.Undecided })
+	})
 }
 
 // judge sets the verdicts. Numbers that a person has condemned are quarantined even if no rule reports them any more.

@@ -102,6 +102,49 @@ func TestWithRows(t *testing.T) {
 	}
 }
 
+// What a judgement proposes is proposed again as long as nobody has decided on the finding, of a warning too: the fetch that found it first may never
+// have been stored.
+func TestProposing(t *testing.T) {
+	t.Parallel()
+	split := splitOn("2025-09-23", 4, 1)
+	proposes := func(f FindingWithRows) FindingWithRows {
+		f.Proposal, f.Sessions = &split, make([]etf.Session, len(f.Rows))
+		for i, r := range f.Rows {
+			f.Sessions[i] = r.Session
+		}
+		return f
+	}
+	wrong, jump := proposes(found(ruleSplit, tueRow, wedRow)), proposes(warning(found(ruleJump, tueRow)))
+	for _, c := range []struct {
+		name   string
+		found  FindingWithRows
+		before Cases
+		want   []string // IDs; "" is that of the fresh rows alone
+	}{
+		{"nothing", found(ruleSplit, tueRow), nil, nil},
+		{"new", wrong, nil, []string{"new"}},
+		{"reported before", wrong, casesOf(on("old", ruleSplit, tueRow, etf.Undecided), on("old", ruleSplit, wedRow, etf.Undecided)), []string{"old"}},
+		{"of one row", wrong, casesOf(on("old", ruleSplit, tueRow, etf.Undecided)), []string{"old", ""}},
+		{"decided on", wrong, casesOf(on("old", ruleSplit, tueRow, etf.Accept), on("old", ruleSplit, wedRow, etf.Accept)), nil},
+		{"the numbers are back", wrong, casesOf(on("old", ruleSplit, tueRow, etf.Refetch), on("old", ruleSplit, wedRow, etf.Refetch)), []string{"old"}},
+		{"a warning", jump, nil, []string{"new"}},
+		{"a warning reported before", jump, casesOf(warned(on("new", ruleJump, tueRow, etf.Undecided))), []string{"new"}},
+		{"a warning decided on", jump, casesOf(warned(on("new", ruleJump, tueRow, etf.Retract))), nil},
+	} {
+		a := Assess([]FindingWithRows{c.found}, c.before, nil, nil)
+		var got []string
+		for _, f := range a.Proposing {
+			if slices.ContainsFunc(a.Store, func(s FindingWithRows) bool { return s.ID == f.ID }) && f.ID != "new" {
+				f.ID = ""
+			}
+			got = append(got, f.ID)
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
 func TestAssess(t *testing.T) {
 	const keep, quarantine, drop, hold = etf.VerdictKeep, etf.VerdictQuarantine, etf.VerdictDrop, etf.VerdictHold
 	finding := func(rule string, rows ...NamedRow) FindingWithRows {

@@ -34,8 +34,8 @@ func checkDistributions(s *state) {
 	actions := slices.Concat(s.paid, s.splits)
 	for _, a := range s.paid {
 		at, _ := slices.BinarySearchFunc(rows, a.Ex, func(r row, t etf.Session) int { return cmp.Compare(r.Session, t) })
-		if at == len(rows) || rows[at].ordinal < 0 || s.unchanged(rows[at].Bar) || a.Ex < rows[0].Session {
-			continue
+		if at == len(rows) || rows[at].ordinal < 0 || a.Ex < rows[0].Session || s.unchanged(rows[at].Bar) && !(at > 0 && rows[at-1].fresh()) {
+			continue // reported when it was stored, unless the price before it comes only now
 		}
 		var before etf.Price
 		if at > 0 {
@@ -142,6 +142,9 @@ func implausible(a etf.Action, before, after etf.Price, sigma float64, earlier [
 		if e.Kind == a.Kind && e.Amount == a.Amount && days > 0 && days <= repeatedWithin {
 			return fmt.Sprintf("%s repeats that of %s: one distribution stated twice?", name, e.Ex)
 		}
+	}
+	if before == 0 && after > 0 && a.Amount >= after {
+		return fmt.Sprintf("%s is %s times the close %s after it, and there is none before it: another unit or currency?", name, short(a.Amount.Float()/after.Float()), after)
 	}
 	fell := false // with the distribution
 	if before > 0 {

@@ -245,6 +245,11 @@ func (s *state) neighbours(session etf.Session, price etf.Price) (before, after 
 				s.single = append(s.single, k.Bar)
 			}
 		}
+		for _, k := range s.in.Following {
+			if k.Close > 0 && k.Basis == s.in.Basis {
+				s.single = append(s.single, k.Bar)
+			}
+		}
 		for i, b := range s.in.Bars {
 			if of[b.Session] == 1 && b.Close > 0 && s.verdicts[i] == etf.VerdictKeep {
 				s.single = append(s.single, b)

@@ -134,10 +134,13 @@ func closeStep(step, usual int) bool {
 
 // knownDaily reports whether the stored rows are daily.
 func (s *state) knownDaily() bool {
-	daily, n := 0, len(s.in.Known)
-	for i := 1; i < n; i++ {
-		if s.in.Known[i].Session-s.in.Known[i-1].Session <= 4 {
-			daily++
+	daily, n := 0, 0
+	for _, known := range [][]etf.StoredBar{s.in.Known, s.in.Following} {
+		n += len(known)
+		for i := 1; i < len(known); i++ {
+			if known[i].Session-known[i-1].Session <= 4 {
+				daily++
+			}
 		}
 	}
 	return n > 10 && daily*10 >= (n-1)*9

@@ -64,6 +64,11 @@ func (l *levels) missing(k int) int {
 	if n <= longGap {
 		return n
 	}
+	for _, b := range l.in.Parked { // the sessions between have rows, which are kept out
+		if b.Session > l.rows[k-1].Session && b.Session < l.rows[k].Session {
+			return 0
+		}
+	}
 	for _, b := range l.in.Bars {
 		if untraded(b) && b.Session > l.rows[k-1].Session && b.Session < l.rows[k].Session {
 			n--
@@ -146,6 +151,8 @@ func (l *levels) blameGap(k int, why string) {
 	for i := range k {
 		older = older && !l.rows[i].stored
 	}
+	// New rows, whatever comes before them, do not fit those in use; a revised row is not new.
+	older = older || l.rows[k].after && (l.rows[k].ordinal < 0 || l.rows[k-1].fresh() && l.stored(l.rows[k-1].Session) == nil)
 	session := l.rows[k].Session
 	named := func(i int) bool {
 		return l.verdicts[i] == etf.VerdictKeep && l.in.Bars[i].Session < session == older

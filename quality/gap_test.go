@@ -152,3 +152,20 @@ func TestTwoRowsASession(t *testing.T) {
 		{"two states of a bar", twice(func(b *etf.Bar) { b.Volume += etf.Shares(1000) }), []string{"duplicate_row warning 2025-04-07..2025-09-26 (120)"}},
 	})
 }
+
+// A correction of a row before the gap changes nothing about who is blamed: the new row, which goes on from those after it.
+func TestRevisedRowBesideAGap(t *testing.T) {
+	t.Parallel()
+	bars := slices.Delete(walk(t, etf.XNYS, 150, 0.01, newRandom(31)), 100, 130)
+	scalePricesOnly(bars[100:], 3.37)
+	for i := range bars[100:] {
+		bars[100+i].Volume *= 20
+	}
+	for _, revised := range []int{92, 96, 99} {
+		in := Input{Symbol: "SIM", Exchange: etf.XNYS, Basis: etf.AsTraded, Session: bars[108].Session, Source: "file", Bars: slices.Clone(bars[92:109]), Known: stored(bars[32:108], etf.AsTraded)}
+		scalePricesOnly(in.Bars[revised-92:revised-91], 1.003)
+		if r := check(t, in); !r.QuarantinedNew || r.Verdicts[16] != etf.VerdictQuarantine {
+			t.Errorf("revised on %s: %q", bars[revised].Session, summary(r))
+		}
+	}
+}

@@ -23,11 +23,26 @@ func (l *levels) holdSurprise(prev, i int, move change, sigma float64) bool {
 		l.flag(ruleJump, etf.SeverityWarning, row.Session, move.size()/sigma, l.describe(prev, i, move, sigma)+"; "+why)
 		return true
 	}
-	text := l.describe(prev, i, move, sigma) + "; nothing explains it: held until the next session's close or a person decides"
+	text := l.describe(prev, i, move, sigma) + "; nothing explains it"
+	if other := l.contradicted(i, move); other != "" {
+		text += ", and " + other
+	}
+	text += ": held until the next session's close or a person decides"
 	if straddles(row, move) {
 		text += fmt.Sprintf(" (%s)", ohlc(row.Bar))
 	}
 	l.hold(ruleHeld, row.ordinal, move.size()/sigma, text)
+	return true
+}
+
+// holdContradicted holds the newest row, whose close has moved further than usual, if a second source does not show that. It reports
+// whether the row was held.
+func (l *levels) holdContradicted(prev, i int, move change, sigma float64) bool {
+	other := l.contradicted(i, move)
+	if other == "" {
+		return false
+	}
+	l.hold(ruleHeld, l.rows[i].ordinal, move.size()/sigma, fmt.Sprintf("%s; %s: held until the next session's close or a person decides", l.describe(prev, i, move, sigma), other))
 	return true
 }
 
@@ -51,12 +66,20 @@ func (l *levels) explained(prev, i int, move change, sigma float64) string {
 			return fmt.Sprintf("the net asset value moved by %s", percent(math.Expm1(log)))
 		}
 	}
-	for _, o := range l.in.Second {
-		if o.Session != b || o.Close <= 0 {
-			continue
+	close := l.second(b)
+	if close <= 0 {
+		return ""
+	}
+	text := fmt.Sprintf("%s has the close %s", l.in.Second.Source, close)
+	if log, ok := l.secondMove(a, b); ok {
+		if math.Abs(log-move.log) <= max(3*sigma*math.Sqrt(move.gap), 0.3*math.Abs(move.log)) && log*move.log > 0 {
+			return text
 		}
-		if log := math.Log(o.Close.Float() / l.rows[prev].Close.Float()); near(log) {
-			return fmt.Sprintf("another source has the close %s", o.Close)
+		return ""
+	}
+	if l.in.Second.Basis == l.in.Basis {
+		if log := math.Log(close.Float() / l.rows[prev].Close.Float()); near(log) {
+			return text
 		}
 	}
 	return ""
@@ -106,7 +129,7 @@ func checkUnfinished(s *state) {
 			s.hold(ruleUnfinished, i, math.Inf(1), fmt.Sprintf("%s: asked for at %s, before the session's close at %s", b.Session, instant(s.in.FetchedAt), instant(closes)))
 		}
 	}
-	if newest >= 0 && s.verdicts[newest] == etf.VerdictKeep {
+	if newest >= 0 && s.verdicts[newest] == etf.VerdictKeep && len(s.in.Following) == 0 {
 		s.checkPart(newest)
 	}
 }

@@ -68,12 +68,12 @@ func TestHeldClose(t *testing.T) {
 			surprise(in, 1, up)
 			in.NAVs = []etf.NAV{{Session: in.Bars[8].Session, NAV: etf.MustPrice("100")}, {Session: in.Bars[9].Session, NAV: etf.MustPrice("101")}}
 		}, []string{"held_close warning 2025-09-26"}},
-		{"another source agrees", func(in *Input) { surprise(in, 1, up); in.Second = slices.Clone(in.Bars[9:]) }, []string{"price_jump warning 2025-09-26"}},
+		{"another source agrees", func(in *Input) { surprise(in, 1, up); in.Second = secondOf9(*in) }, []string{"price_jump warning 2025-09-26"}},
 		{"another source does not", func(in *Input) {
 			surprise(in, 1, up)
-			in.Second = slices.Clone(in.Bars[9:])
-			scalePricesOnly(in.Second, math.Exp(-up))
-		}, []string{"held_close warning 2025-09-26"}},
+			in.Second = secondOf9(*in)
+			scalePricesOnly(in.Second.Bars, math.Exp(-up))
+		}, []string{"held_close warning 2025-09-26", "second_source warning 2025-09-26"}},
 		{"a split that nobody states is an error", func(in *Input) { split := in.Bars[119:]; scalePrices(split, 1, 3); surprise(in, 1) },
 			[]string{"split_suspected error 2025-09-26"}},
 	})
@@ -362,4 +362,9 @@ func TestUnfinishedOnHalfDays(t *testing.T) {
 			t.Errorf("data %d minutes after the close: held %v, %q", minute, r.HeldNew, summary(r))
 		}
 	}
+}
+
+// secondOf9 is the opinion of another source that has only the newest of ten rows.
+func secondOf9(in Input) etf.SecondOpinion {
+	return etf.SecondOpinion{Source: "other", Basis: in.Basis, Bars: slices.Clone(in.Bars[9:])}
 }

@@ -1,6 +1,7 @@
 package quality
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -35,6 +36,7 @@ var (
 	smallestSplit = math.Log(1.2)  // below it, even the ratio 5:4 is no explanation
 	surestSplit   = math.Log(1.45) // below it, a distribution or a spin-off is as likely as a split
 	sameLevel     = math.Log(1.12) // two levels closer than this are the same
+	mostFall      = math.Log(4)    // the market makes no larger move in a day that it takes back
 )
 
 // unstatedFall is a fall that may be a distribution in a series whose source states none.
@@ -72,14 +74,40 @@ func (s *state) levels() *levels {
 		return &j.levels
 	}
 	l := levels{state: s, rows: s.join()}
-	l.moves = make([]change, len(l.rows))
-	l.sizes = make([]float64, len(l.rows))
-	for i := 1; i < len(l.rows); i++ {
-		l.moves[i] = s.change(&l.rows[i-1], &l.rows[i])
-		l.sizes[i] = l.moves[i].size()
+	l.measure()
+	if l.leaveOutPersons() {
+		l.measure()
 	}
 	s.joined = &joined{l, slices.Clone(s.verdicts), s.from}
 	return &s.joined.levels
+}
+
+// measure measures the moves from each row to the next.
+func (l *levels) measure() {
+	l.moves = make([]change, len(l.rows))
+	l.sizes = make([]float64, len(l.rows))
+	for i := 1; i < len(l.rows); i++ {
+		l.moves[i] = l.change(&l.rows[i-1], &l.rows[i])
+		l.sizes[i] = l.moves[i].size()
+	}
+}
+
+// leaveOutPersons leaves out the closes that a person has given and that neither neighbour is near: the person knew that they are unusual, and
+// they say nothing about the rows beside them. It reports whether there are any.
+func (l *levels) leaveOutPersons() bool {
+	left := make([]row, 0, len(l.rows))
+	for i := range l.rows {
+		if l.rows[i].person {
+			usual := looking * around(l.sizes, i-1, i+1, floorAt(l.in.Exchange, l.rows[i].Close))
+			if (i == 0 || l.sizes[i] > usual) && (i+1 == len(l.rows) || l.sizes[i+1] > usual) {
+				continue
+			}
+		}
+		left = append(left, l.rows[i])
+	}
+	some := len(left) < len(l.rows)
+	l.rows = left
+	return some
 }
 
 // move is the move from row a to row b.
@@ -95,13 +123,14 @@ func (l *levels) move(a, b int) change {
 // changes of level that the market does not make (splits, units, mistakes). blame decides which side of a change of level
 // is wrong.
 func checkLevels(s *state) {
+	checkParked(s)
 	l := s.levels()
 	rows := l.rows
 	if len(rows) < 2 {
 		return
 	}
 	vol := newVolatility(l.sizes[1:min(len(rows), 61)])
-	var breaks []levelBreak
+	var breaks, jumps []levelBreak
 	prev := 0 // the last row on the level
 	for i := 1; i < len(rows); i++ {
 		move := l.move(prev, i)
@@ -130,9 +159,16 @@ func checkLevels(s *state) {
 		if last {
 			sigma = max(vol.careful(floor), sigma)
 		}
-		switch b, isBreak := l.classify(prev, i, move, sigma); {
-		case isBreak && rows[i].stored && rows[i].ordinal >= 0 && !rows[prev].stored && rows[prev].ordinal >= 0:
+		b, isBreak := l.classify(prev, i, move, sigma)
+		if !isBreak && !last && (rows[i].fresh() || rows[prev].fresh()) && math.Abs(move.log) > surestSplit && move.size() > surprising*sigma {
+			jumps = append(jumps, b)
+		}
+		switch {
+		case isBreak && rows[i].stored && (rows[i].ordinal >= 0 || rows[i].after || rows[i].person) && rows[prev].fresh():
 			breaks = append(breaks, b) // between a row that comes with other prices and one in use: the source has moved older rows
+		case rows[i].after && rows[prev].fresh() && !isBreak && move.size() > surprising*sigma && !l.distribution(i, move):
+			l.flagJump(i, move, sigma, b)
+			vol.add(move.size(), floor)
 		case rows[i].stored || rows[i].ordinal < 0: // in use already, or not in the response: nothing to report
 			if move.size() <= surprising*sigma {
 				vol.add(move.size(), floor)
@@ -142,22 +178,60 @@ func checkLevels(s *state) {
 		case move.size() <= surprising*sigma || l.distribution(i, move):
 			vol.add(move.size(), floor)
 		case last && move.size() > unlikely*sigma && l.holdSurprise(prev, i, move, sigma):
+		case last && rows[i].fresh() && l.holdContradicted(prev, i, move, sigma):
 		case rows[i].held:
 			s.flag(ruleHeld, etf.SeverityInfo, rows[i].Session, move.size()/sigma, b.text+"; believed: "+l.confirmation(i))
 			vol.add(move.size(), floor)
 		default:
-			f := flag{rule: ruleJump, severity: etf.SeverityWarning, session: rows[i].Session, score: move.size() / sigma, text: b.text}
-			if b.proposal != nil {
-				f.level, f.proposal = b.ex, b.proposal
-			}
-			s.flags = append(s.flags, f)
+			l.flagJump(i, move, sigma, b)
 			vol.add(move.size(), floor)
 		}
 		prev = i
 	}
 	if len(breaks) > 0 {
-		l.blame(breaks)
+		l.blame(withReturns(breaks, jumps))
 	}
+}
+
+// withReturns adds the moves by which a change of level is taken back, or which it takes back: they are changes of level too, although the market
+// might make them. Both lists are in order of rows.
+func withReturns(breaks, jumps []levelBreak) []levelBreak {
+	undoes := func(a, b levelBreak) bool { return math.Abs(a.log+b.log) <= max(sameLevel, 0.1*math.Abs(b.log)) }
+	all := slices.Clone(breaks)
+	for k, b := range breaks {
+		if math.Abs(b.log) < mostFall { // a fall, and later a reverse split
+			continue
+		}
+		if k > 0 && undoes(breaks[k-1], b) || k+1 < len(breaks) && undoes(breaks[k+1], b) {
+			continue
+		}
+		nearest := -1
+		away := func(i int) int { return max(jumps[i].row-b.row, b.row-jumps[i].row) }
+		for i, j := range jumps {
+			if between := k > 0 && j.row < breaks[k-1].row || k+1 < len(breaks) && j.row > breaks[k+1].row; between || !undoes(j, b) {
+				continue
+			}
+			if nearest < 0 || away(i) < away(nearest) {
+				nearest = i
+			}
+		}
+		if nearest >= 0 {
+			j := jumps[nearest]
+			j.rule = b.rule
+			all = append(all, j)
+		}
+	}
+	slices.SortFunc(all, func(a, b levelBreak) int { return cmp.Compare(a.row, b.row) })
+	return slices.CompactFunc(all, func(a, b levelBreak) bool { return a.row == b.row })
+}
+
+// flagJump warns of a surprising move to row i that stays.
+func (l *levels) flagJump(i int, move change, sigma float64, b levelBreak) {
+	f := flag{rule: ruleJump, severity: etf.SeverityWarning, session: l.rows[i].Session, score: move.size() / sigma, text: b.text}
+	if b.proposal != nil {
+		f.level, f.proposal = b.ex, b.proposal
+	}
+	l.flags = append(l.flags, f)
 }
 
 // distribution reports whether the move to row i may be a distribution that nobody states: a small fall, the newest of all
@@ -216,7 +290,12 @@ func (l *levels) reversal(prev, i int, floor float64) int {
 // as a spike gets one warning: it can't be kept out of the forecasts already issued.
 func (l *levels) flagSpike(prev, i, end int, floor float64) {
 	rows := l.rows
-	if rows[i].ordinal < 0 && !rows[i].stored || rows[i].stored && rows[end].stored {
+	if rows[i].person {
+		return // who gave it saw that it is unusual
+	}
+	// Between a new row and stored ones after the response, the new row reveals it.
+	revealed := rows[i].after && rows[prev].fresh()
+	if rows[i].ordinal < 0 && !rows[i].stored || rows[i].stored && rows[end].stored && !revealed {
 		return
 	}
 	sigma := around(l.sizes, prev, end, floor)
@@ -415,7 +494,7 @@ func (l *levels) blame(breaks []levelBreak) {
 	}
 	truth, lastStored := level[len(rows)-1], -1
 	for i := range rows {
-		if rows[i].stored {
+		if rows[i].stored && !rows[i].person {
 			lastStored = i
 		}
 	}

@@ -58,6 +58,11 @@ func (s *state) nextTraded(i int) *etf.Bar {
 			return b
 		}
 	}
+	for k := range s.in.Following {
+		if b := &s.in.Following[k].Bar; b.Close > 0 && !untraded(*b) {
+			return b
+		}
+	}
 	return nil
 }
 

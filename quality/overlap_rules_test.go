@@ -81,7 +81,7 @@ func TestShiftedDates(t *testing.T) {
 		{"some of them, since a clock change", func(in *Input) { overlap(in, 10); shift(in, 5, 9, 1) },
 			[]string{"shifted_dates error 2025-09-26", "shifted_dates error 2025-09-22..2025-09-25 (4)"}},
 		{"only two, which are revisions", func(in *Input) { overlap(in, 10); shift(in, 3, 5, 1) },
-			[]string{"revised_bar info 2025-09-18..2025-09-19 (2)"}},
+			[]string{"revised_bar info 2025-09-18..2025-09-19 (2)", "stale_close warning 2025-09-22"}},
 		{"flat, constant prices are not a shift", func(in *Input) {
 			for i := range in.Bars {
 				b := &in.Bars[i]

@@ -11,6 +11,7 @@ import (
 const (
 	ruleDifference = "source_difference"
 	ruleEarly      = "before_listing"
+	ruleLate       = "after_delisting"
 )
 
 // The limits of what two sources may differ by, in daily volatilities. Closes of one session differ by hundredths of a
@@ -69,14 +70,14 @@ func checkPrecedence(s *state) {
 			at = relativeTo(s.in.Exchange, s.in.Bars, s.verdicts, s.in.Known)
 		}
 	}
-	sigma := 0.0
+	var m margin
 	for i, b := range s.in.Bars {
 		k := protected(b)
 		if k == nil || s.verdicts[i] == etf.VerdictDrop {
 			continue
 		}
-		if sigma == 0 {
-			sigma = s.knownVolatility()
+		if m.sigma == 0 {
+			m = s.storedAndResponse()
 		}
 		superseded := s.in.Whole && !s.secondary && at.changed(b.Session)
 		if !superseded {
@@ -86,42 +87,121 @@ func checkPrecedence(s *state) {
 			}
 			s.preferred[b.Session] = true
 		}
+		// What a person has given corrects single rows and says nothing about the source's others, and the person saw the source's price.
+		if k.Source == etf.SourcePerson && !superseded {
+			continue
+		}
 		off, ranged := apart(b, k.Bar)
-		if b.Close > 0 && k.Close > 0 {
+		if b.Close > 0 && k.Close > 0 && !superseded {
 			compared = append(compared, s.compare(b, k))
 		}
-		tick := tolerance(s.in.Exchange, k.Close).Float() / max(k.Close.Float(), 1e-9)
-		if off <= max(closeDifference*sigma, tick) && ranged <= max(rangeDifference*sigma, 2*tick) {
+		if off <= m.atMost(b.Close, k.Close, closeDifference) && ranged <= max(rangeDifference*m.sigma, 2*m.atMost(b.Close, k.Close, 0)) {
 			continue
 		}
 		text := fmt.Sprintf("%s: %s from %s; stored: %s from %s, which counts", b.Session, ohlc(b), s.in.Source, ohlc(k.Bar), k.Source)
 		if superseded {
 			text = fmt.Sprintf("%s: %s from %s replaces %s from %s, which is on the level before the series was restated", b.Session, ohlc(b), s.in.Source, ohlc(k.Bar), k.Source)
 		}
-		s.flag(ruleDifference, etf.SeverityWarning, b.Session, max(off, ranged/10)/max(sigma, volatilityFloor), text)
+		s.flag(ruleDifference, etf.SeverityWarning, b.Session, max(off, ranged/10)/max(m.sigma, volatilityFloor), text)
 	}
-	s.checkSourceLevel(compared, sigma)
+	s.checkSourceLevel(compared, m)
 }
 
-// checkSourceLevel quarantines the rows that would fill missing sessions if their source is on another level than the stored
-// bars: its closes are off in one direction, by about one factor.
-func (s *state) checkSourceLevel(compared []revision, sigma float64) {
+// storedAndResponse says what the stored bars and the response may differ by.
+func (s *state) storedAndResponse() margin {
+	all, known := closesOf(s.in.Known, s.in.Bars), len(s.in.Known)
+	return margin{
+		exchange: s.in.Exchange, asTraded: s.in.Basis == etf.AsTraded, sigma: s.knownVolatility(),
+		step: max(stepIn(all[:known]), stepIn(all[known:])), tick: stepIn(all),
+	}
+}
+
+// checkSourceLevel quarantines the rows that would fill missing sessions if what their source has for the sessions compared shows that
+// it can't continue the stored series: its closes are off in one direction, by about one factor, or they are those of the
+// sessions before or after, or most of them have nothing to do with the stored ones.
+func (s *state) checkSourceLevel(compared []revision, m margin) {
 	if len(compared) == 0 {
 		return
+	}
+	largest := 0.0 // of what may differ
+	sizes := make([]float64, len(compared))
+	for i, r := range compared {
+		largest = max(largest, m.atMost(r.close, r.close, levelDifference))
+		sizes[i] = math.Abs(r.log)
 	}
 	middle, spread := middleSpread(compared)
 	_, _, ratio := nearRatio(splitRatios, middle, 0.02)
 	size := math.Abs(middle)
 	agree := spread <= max(noise+2*compared[0].rounding, size/4)
-	if size <= levelDifference*sigma || !agree || len(compared) < 2 && !ratio {
+	level := size > largest && agree && (len(compared) >= 2 || ratio)
+	text := s.shiftedSource(m)
+	switch usual := median(sizes); {
+	case level:
+		text = fmt.Sprintf("%s is on another level than the stored bars: its closes of %s are about %s times theirs", s.in.Source, count(len(compared), "session"), short(math.Exp(middle)))
+	case text != "":
+		size = usual
+	case len(compared) >= leastShifted && len(compared) >= s.ownStored() && usual > largest:
+		size = usual
+		text = fmt.Sprintf("most closes of %s for %s are not the stored ones, but %s or more apart: is it another security?", s.in.Source, count(len(compared), "session"), percent(size))
+	default:
 		return
 	}
-	text := fmt.Sprintf("%s is on another level than the stored bars: its closes of %s are about %s times theirs", s.in.Source, count(len(compared), "session"), short(math.Exp(middle)))
 	for i, b := range s.in.Bars {
 		if s.verdicts[i] == etf.VerdictKeep && s.stored(b.Session) == nil {
-			s.quarantine(ruleDifference, i, size/sigma, fmt.Sprintf("%s: close %s; %s", b.Session, b.Close, text))
+			s.quarantine(ruleDifference, i, size/max(m.sigma, volatilityFloor), fmt.Sprintf("%s: close %s; %s", b.Session, b.Close, text))
 		}
 	}
+}
+
+// ownStored counts the rows of sessions that have a bar of the source itself, or of one after it.
+func (s *state) ownStored() (n int) {
+	for _, b := range s.in.Bars {
+		if s.stored(b.Session) != nil && !s.preferred[b.Session] {
+			n++
+		}
+	}
+	return n
+}
+
+// shiftedSource says that a source's closes are the stored ones of the sessions before or after, and not those of their own; it is empty
+// if they are not. The stored numbers need not come back exactly, because they are another source's.
+func (s *state) shiftedSource(m margin) string {
+	same := func(p etf.Price, session etf.Session) (is, known bool) {
+		k := s.stored(session)
+		if k == nil || k.Close <= 0 || p <= 0 {
+			return false, false
+		}
+		return math.Abs(math.Log(p.Float()/k.Close.Float())) <= m.atMost(p, k.Close, closeDifference), true
+	}
+	own := 0
+	var others, found [2]int
+	for _, b := range s.in.Bars {
+		if !s.preferred[b.Session] {
+			continue
+		}
+		if is, _ := same(b.Close, b.Session); is {
+			own++
+		}
+		for side, neighbour := range []func(etf.Session) (etf.Session, error){s.cal.Previous, s.cal.Next} {
+			session, err := neighbour(b.Session)
+			if err != nil {
+				continue
+			}
+			is, known := same(b.Close, session)
+			if known {
+				others[side]++
+			}
+			if is {
+				found[side]++
+			}
+		}
+	}
+	for side, text := range []string{"late", "early"} {
+		if found[side] >= leastShifted && 3*found[side] >= 2*others[side] && 2*own <= found[side] {
+			return fmt.Sprintf("%s of %s are dated one session %s: its closes are those stored for the sessions beside them", count(found[side], "row"), s.in.Source, text)
+		}
+	}
+	return ""
 }
 
 // apart is how far two bars of one session are apart, in log: their closes, and the farthest of the other prices.
@@ -135,16 +215,19 @@ func apart(a, b etf.Bar) (closes, others float64) {
 	return gap(a.Close, b.Close), max(gap(a.Open, b.Open), gap(a.High, b.High), gap(a.Low, b.Low))
 }
 
-// knownVolatility is a robust daily volatility of the stored closes: the median of the absolute returns, scaled.
+// knownVolatility is a robust daily volatility of the stored closes: the median of the absolute returns, scaled. The older windows of a history have
+// most of them after the response.
 func (s *state) knownVolatility() float64 {
 	const normal = 1.4826 // of the standard deviation to the median absolute value of a normal distribution
 	var sizes []float64
 	floor := volatilityFloor
-	for i := 1; i < len(s.in.Known); i++ {
-		a, b := s.in.Known[i-1].Close, s.in.Known[i].Close
-		if a > 0 && b > 0 {
-			sizes = append(sizes, math.Abs(math.Log(b.Float()/a.Float())))
-			floor = floorAt(s.in.Exchange, b)
+	for _, bars := range [][]etf.StoredBar{s.in.Following, s.in.Known} {
+		for i := 1; i < len(bars); i++ {
+			a, b := bars[i-1].Close, bars[i].Close
+			if a > 0 && b > 0 {
+				sizes = append(sizes, math.Abs(math.Log(b.Float()/a.Float())))
+				floor = floorAt(s.in.Exchange, b)
+			}
 		}
 	}
 	if len(sizes) < 5 {
@@ -180,4 +263,24 @@ func checkEarly(s *state) {
 	}
 	s.first = first
 	s.flag(ruleEarly, etf.SeverityInfo, newest, 0, fmt.Sprintf("%s up to %s not used: %s was listed on %s", count(dropped, "row"), newest, s.in.Symbol, s.in.Listed))
+}
+
+// checkLate drops the rows after the ETF's delisting, which belong to another security or were never traded.
+func checkLate(s *state) {
+	if s.in.Delisted.IsZero() {
+		return
+	}
+	dropped, oldest := 0, etf.Session(0)
+	for i, b := range s.in.Bars {
+		if b.Session > s.in.Delisted && s.verdicts[i] != etf.VerdictDrop {
+			s.drop(i)
+			dropped++
+			if oldest.IsZero() || b.Session < oldest {
+				oldest = b.Session
+			}
+		}
+	}
+	if dropped > 0 {
+		s.flag(ruleLate, etf.SeverityInfo, oldest, 0, fmt.Sprintf("%s from %s on not used: %s was delisted on %s", count(dropped, "row"), oldest, s.in.Symbol, s.in.Delisted))
+	}
 }

@@ -91,7 +91,7 @@ func TestPrecedence(t *testing.T) {
 			setSource(in.Known, "yahoo")
 			in.Known[len(in.Known)-4].Source = etf.SourcePerson
 			scalePricesOnly(in.Bars[11:12], 1.02)
-		}, []string{"source_difference warning 2025-09-22"}, 15, 0, 1},
+		}, nil, 15, 0, 1},
 		{"a spike of the fallback is judged by the preferred source's rows", func(in *Input) {
 			failover(in, 16)
 			scalePricesOnly(in.Bars[15:], 0.01)
@@ -155,5 +155,20 @@ func TestListingDate(t *testing.T) {
 	in.Listed = in.Known[50].Session
 	if r := check(t, in); len(r.Findings) != 0 {
 		t.Errorf("findings %q", summary(r))
+	}
+}
+
+func TestDelistingDate(t *testing.T) {
+	t.Parallel()
+	in := sound(t)
+	scalePrices(in.Bars[100:], 7, 1) // the symbol is another security's from there on
+	in.Delisted = in.Bars[99].Session
+	in.Session = in.Delisted
+	r := check(t, in)
+	if got := summary(r); !slices.Equal(got, []string{"after_delisting info " + in.Bars[100].Session.String()}) {
+		t.Errorf("findings %q", got)
+	}
+	if k, q, d := tally(r.Verdicts); k != 100 || q != 0 || d != 20 {
+		t.Errorf("%d rows kept, %d quarantined, %d dropped", k, q, d)
 	}
 }

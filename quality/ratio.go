@@ -71,11 +71,17 @@ func nearSplit(log, overnight, sigma, tolerance float64) (r splitRatio, off floa
 			continue
 		}
 		o := math.Abs(math.Abs(overnight) - c.log)
-		if cost := (d+min(o, d))/2/sigma + c.unusual; cost < best {
+		if cost := misfit(math.Abs(log), math.Abs(overnight), c.log, sigma) + c.unusual; cost < best {
 			best, r, off, ok = cost, c, min(o, d), true
 		}
 	}
 	return r, off, ok
+}
+
+// misfit is how badly a ratio, as a logarithm, explains a log return and that from the close before to the open, in daily volatilities.
+func misfit(log, overnight, ratio, sigma float64) float64 {
+	d, o := math.Abs(log-ratio), math.Abs(overnight-ratio)
+	return (d + min(o, d)) / 2 / sigma
 }
 
 // split is the action that multiplies prices by about exp(log): 5:1 for a fall to a fifth, 1:20 for a rise to twenty times

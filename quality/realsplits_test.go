@@ -43,9 +43,11 @@ func TestRealSplits(t *testing.T) {
 				if f.Proposal == nil {
 					continue
 				}
-				if s, ok := Detected(c.symbol, *f.Proposal, stated); ok {
-					stated = append(stated, s)
+				changes, err := Detected(c.symbol, *f.Proposal, stated, func(etf.Window) ([]etf.Bar, error) { return bars, nil })
+				if err != nil {
+					t.Fatal(err)
 				}
+				stated = WithChanges(stated, changes)
 			}
 			for i := range stated {
 				changes, err := DecideAction(stated, ActionRuling{ID: stated[i].ID, Status: etf.Accepted, By: "kim", Why: "the fund's notice"})

@@ -40,13 +40,17 @@ func checkRestated(s *state) {
 		return
 	}
 	older := len(s.in.Known) > 0 && s.in.Known[0].Session < s.first
-	if !older {
+	if !older && len(s.in.Following) == 0 {
 		s.flag(ruleRestated, etf.SeverityInfo, r.first, 0, r.text()+"; the response covers all stored sessions")
 		return
 	}
 	s.restated = r.plausible
 	// Where the newest stored sessions are unchanged, the level of the rows after them is known.
-	text := r.text() + "; older stored rows are still on the old level: "
+	others := "older"
+	if !older {
+		others = "later"
+	}
+	text := r.text() + "; " + others + " stored rows are still on the old level: "
 	if !r.plausible {
 		text += "no distribution or split explains that (another unit, currency or security?); if the source is right, "
 	}
@@ -55,7 +59,8 @@ func checkRestated(s *state) {
 }
 
 // checkOtherLevel looks for a response whose closes are all off in one direction, but not by one factor: prices in another
-// currency, or of another security. Stored as revisions, they would make a series of two levels.
+// currency, or of another security. Stored as revisions, they would make a series of two levels. A window of a history, which is to fill in more
+// sessions than it repeats, is of another security also if most of its source's own closes come back otherwise in either direction.
 func (s *state) checkOtherLevel() {
 	const (
 		least = 3 // sessions compared
@@ -65,13 +70,42 @@ func (s *state) checkOtherLevel() {
 	if len(compared) < least {
 		return
 	}
+	var text string
 	middle, spread := middleSpread(compared)
-	if size := math.Abs(middle); size <= max(sizes*s.knownVolatility(), leastRevision) || spread > size/4 {
+	if size := math.Abs(middle); size > max(sizes*s.knownVolatility(), leastRevision) && spread <= size/4 {
+		text = fmt.Sprintf("the closes of %s are about %s times the stored ones, but not by one factor (another currency or security?)", count(len(compared), "stored session"), short(math.Exp(middle)))
+	} else if usual := s.ownDifference(); usual > 0 {
+		text = fmt.Sprintf("most closes of stored sessions come back otherwise, half of them by %s or more (another security?)", percent(usual))
+	} else {
 		return
 	}
-	text := fmt.Sprintf("the closes of %s are about %s times the stored ones, but not by one factor (another currency or security?); "+
-		"if the source is right, `etfcast etf refetch %s` replaces the whole history", count(len(compared), "stored session"), short(math.Exp(middle)), s.in.Symbol)
+	text += fmt.Sprintf("; if the source is right, `etfcast etf refetch %s` replaces the whole history", s.in.Symbol)
 	s.quarantineAll(ruleRestated, text, func(int) bool { return true })
+}
+
+// ownDifference is by how much, as a logarithm, half the closes that the source itself has sent before come back otherwise or more; 0 if that is
+// half a daily volatility or a tick at most, or the response is not to fill in more sessions than that.
+func (s *state) ownDifference() float64 {
+	var sizes []float64
+	m, most := s.storedAndResponse(), 0.0
+	for _, r := range s.overlap() {
+		if !r.foreign {
+			sizes, most = append(sizes, math.Abs(r.log)), max(most, m.atMost(r.close, r.close, levelDifference))
+		}
+	}
+	fresh := 0
+	for i, b := range s.in.Bars {
+		if s.verdicts[i] != etf.VerdictDrop && s.stored(b.Session) == nil {
+			fresh++
+		}
+	}
+	if len(sizes) < leastShifted || fresh <= len(sizes) {
+		return 0
+	}
+	if usual := median(sizes); usual > most {
+		return usual
+	}
+	return 0
 }
 
 // checkRevised reports rows that differ from the bar stored for their session; those that differ in nothing but the volume
@@ -130,9 +164,11 @@ func checkRevised(s *state) {
 // revision compares a row's close with the stored one.
 type revision struct {
 	session  etf.Session
-	log      float64 // of new close over stored close
-	rounding float64 // relative size of a tick
-	differs  bool    // by more than rounding
+	close    etf.Price // the stored one
+	log      float64   // of new close over stored close
+	rounding float64   // relative size of a tick
+	differs  bool      // by more than rounding
+	foreign  bool      // the stored one is another source's
 }
 
 func bySession(a, b revision) int { return cmp.Compare(a.session, b.session) }
@@ -140,9 +176,10 @@ func bySession(a, b revision) int { return cmp.Compare(a.session, b.session) }
 func (s *state) compare(b etf.Bar, k *etf.StoredBar) revision {
 	off, least := b.Close-k.Close, min(b.Close, k.Close)
 	return revision{
-		session: b.Session, log: math.Log(b.Close.Float() / k.Close.Float()),
+		session: b.Session, close: k.Close, log: math.Log(b.Close.Float() / k.Close.Float()),
 		rounding: smallestTick(s.in.Exchange, least).Float() / least.Float(),
 		differs:  max(off, -off) > tolerance(s.in.Exchange, b.Close),
+		foreign:  k.Source != s.in.Source && k.Source != "" && s.in.Source != "",
 	}
 }
 
@@ -181,7 +218,16 @@ func numberOfTimes(n int) string {
 func (s *state) restatement(most int) restatement {
 	compared := s.overlap()
 	differ := 0
-	for _, x := range compared {
+	// Prices as traded are never restated by a little: what another source has filled may be a tick off throughout.
+	var m margin
+	for i, x := range compared {
+		if s.in.Basis == etf.AsTraded && x.foreign {
+			if m.sigma == 0 {
+				m = s.storedAndResponse()
+			}
+			x.differs = x.differs && math.Abs(x.log) > m.atMost(x.close, x.close, levelDifference)
+			compared[i] = x
+		}
 		if x.differs {
 			differ++
 		}
@@ -214,12 +260,13 @@ func (s *state) restatement(most int) restatement {
 	return r
 }
 
-// overlap compares the closes of the rows that are not dropped with those stored for the same sessions, ascending.
+// overlap compares the closes of the rows that are not dropped with those stored for the same sessions, ascending. What a person has given
+// corrects single rows, and says nothing about the source's others.
 func (s *state) overlap() []revision {
 	var compared []revision
 	for i, b := range s.in.Bars {
 		k := s.stored(b.Session)
-		if k == nil || s.verdicts[i] == etf.VerdictDrop || k.Basis != s.in.Basis || b.Close <= 0 || k.Close <= 0 {
+		if k == nil || s.verdicts[i] == etf.VerdictDrop || k.Basis != s.in.Basis || b.Close <= 0 || k.Close <= 0 || k.Source == etf.SourcePerson {
 			continue
 		}
 		compared = append(compared, s.compare(b, k))

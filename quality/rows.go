@@ -14,8 +14,13 @@ type row struct {
 	ordinal int  // in Input.Bars; -1 for a stored row before the response
 	stored  bool // stored and in use with the same prices
 	held    bool // stored, but not believed so far
+	person  bool // stored and in use, as a person has given it
+	after   bool // stored and in use, after the response or after a fresh row in it, which is the first to show what the move to this one is
 	at      int  // position of the session on the calendar, for counting sessions between rows
 }
+
+// fresh reports whether the row is the response's and not in use yet.
+func (r *row) fresh() bool { return r.ordinal >= 0 && !r.stored }
 
 // series returns the rows that can be compared with each other. The caller owns the slice.
 func (s *state) series() []row { return slices.Clone(s.levels().rows) }
@@ -24,11 +29,16 @@ func (s *state) series() []row { return slices.Clone(s.levels().rows) }
 // are still kept, ascending, one for each session. Untraded sessions are left out and count as a gap: a close carried over is not a price. Held rows that the
 // response does not repeat are among them: the next row shows whether to believe it, not them.
 func (s *state) join() []row {
-	rows := make([]row, 0, len(s.in.Known)+len(s.in.Bars)+len(s.in.Held))
+	rows := make([]row, 0, len(s.in.Known)+len(s.in.Bars)+len(s.in.Held)+len(s.in.Following))
 	for _, k := range s.in.Known {
 		before := (len(s.in.Bars) == 0 || k.Session < s.first) && !s.in.Whole
 		if (before || s.preferred[k.Session]) && s.usable(k) {
-			rows = append(rows, row{Bar: k.Bar, ordinal: -1, stored: true})
+			rows = append(rows, row{Bar: k.Bar, ordinal: -1, stored: true, person: k.Source == etf.SourcePerson})
+		}
+	}
+	for _, k := range s.in.Following {
+		if s.usable(k) {
+			rows = append(rows, row{Bar: k.Bar, ordinal: -1, stored: true, after: true, person: k.Source == etf.SourcePerson})
 		}
 	}
 	for _, k := range s.in.Held {
@@ -58,6 +68,14 @@ func (s *state) join() []row {
 			at++
 		}
 		rows[i].at = at
+	}
+	if !s.in.Whole {
+		fresh := false
+		for i := range rows {
+			r := &rows[i]
+			fresh = fresh || r.fresh()
+			r.after = r.after || fresh && r.stored && r.ordinal >= 0
+		}
 	}
 	return rows
 }

@@ -1,6 +1,7 @@
 package quality
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -207,6 +208,20 @@ func TestMissing(t *testing.T) {
 			in.Known = in.Known[:68]
 		}, []string{"missing_session warning 2025-09-25"}},
 	})
+	// A window of older history with the first of the stored bars in it, before them or between others.
+	for _, between := range []bool{false, true} {
+		in := sound(t)
+		in.Initial = false
+		known := stored(in.Bars[60:65], in.Basis)
+		if between {
+			known = append(stored(in.Bars[:20], in.Basis), known...)
+		}
+		in.Known, in.Following, in.Session = known, stored(in.Bars[65:], in.Basis), in.Bars[64].Session
+		in.Bars = append(slices.Clone(in.Bars[20:40]), in.Bars[42:65]...)
+		if got, want := summary(check(t, in)), []string{"missing_session warning 2025-06-04..2025-06-05 (2)"}; !slices.Equal(got, want) {
+			t.Errorf("between stored bars %t: %q, want %q", between, got, want)
+		}
+	}
 	in := sound(t)
 	in.Bars = append(in.Bars[:20], append(in.Bars[50:60:60], in.Bars[61:]...)...)
 	e := check(t, in).Findings[0].Evidence

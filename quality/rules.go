@@ -48,6 +48,11 @@ var registry = []rule{
 		Remedy:  "Nothing, if the listing date is right. `etfcast etf edit SYMBOL --listed DATE` corrects it, and `etfcast etf refetch SYMBOL` then fetches the rows again.",
 	}, checkEarly},
 	{Rule{
+		Name: ruleLate, Severities: []etf.Severity{etf.SeverityInfo},
+		Meaning: "Rows after the ETF's delisting date belong to another security that has the symbol now, or repeat the last price. They are not stored.",
+		Remedy:  "Nothing, if the delisting date is right. `etfcast etf edit SYMBOL --delisted DATE` corrects it, and the next daily run fetches the rows again.",
+	}, checkLate},
+	{Rule{
 		Name: ruleFrequency, Severities: []etf.Severity{etf.SeverityError},
 		Meaning: "The rows are not daily: several a session, or one a week, a month or a longer time. All rows are named; if only a part of the response is so, the rows of that part.",
 		Remedy:  "Don't accept the rows. Ask the source for daily rows, or correct the file; then fetch all of it again (`etfcast etf refetch SYMBOL`).",
@@ -69,7 +74,7 @@ var registry = []rule{
 	}, checkDuplicate},
 	{Rule{
 		Name: ruleDifference, Severities: []etf.Severity{etf.SeverityError, etf.SeverityWarning},
-		Meaning: "A source's row differs from the bar that a more preferred source has for the session; the stored bar counts, and the source fills only sessions without one. An error, on those sessions, if the source is on another level than the stored bars: all its closes differ by one factor.",
+		Meaning: "A source's row differs from the bar that a more preferred source has for the session; the stored bar counts, and the source fills only sessions without one. An error, on those sessions, if the source can't continue the stored bars: all its closes differ by one factor, or are those of the sessions before or after, or most of them are another security's.",
 		Remedy:  "Find out which source is right. `etfcast etf sources SYMBOL` shows their order and changes it, and `etfcast etf refetch SYMBOL` fetches the whole history in that order. A row kept out because of its level is replaced as soon as the preferred source has the session: run it again later (`etfcast run daily --rerun`).",
 	}, checkPrecedence},
 	{Rule{
@@ -177,6 +182,11 @@ var registry = []rule{
 		Meaning: "The open, high or low is out of the range in which the ETF trades: far beyond the other prices of the session, in terms of the ranges and volatility of the sessions around it. A warning, because forecasts use closes only; an error beyond a factor of 3 or so, which no session makes. Info on days of very high volume, and in thinly traded funds that have several such sessions.",
 		Remedy:  "Compare with another source. `etfcast finding accept` uses the row if its close is right: forecasts use closes only. `etfcast finding reject` keeps it out.",
 	}, checkPriceRange},
+	{Rule{
+		Name: ruleSecond, Severities: []etf.Severity{etf.SeverityWarning, etf.SeverityInfo},
+		Meaning: "The ETF's next source has another close for the session, by more than a tick or what one of them rounds off, and a tenth of a daily volatility. Adjusted series are compared by their moves. The preferred source's close counts, unless its own move is surprising too: then the row is held (`held_close`). Info if a distribution that nobody states would explain it.",
+		Remedy:  "Compare both with the exchange's own figures: `etfcast finding show` has them. If the stored close is wrong, `etfcast finding replace` gives the right one. If the other source is often wrong, `etfcast etf sources SYMBOL` takes it out of the list.",
+	}, checkSecond},
 	{Rule{
 		Name: ruleNAV, Severities: []etf.Severity{etf.SeverityWarning},
 		Meaning: "The close and the net asset value don't fit: the premium or discount is far outside its usual range, measured by the sessions around it and by the ETF's daily moves. If both had moved, the move would be real; as only one has, it may be a bad tick, or the net asset value is wrong. The row is used.",

@@ -39,7 +39,7 @@ func TestRulesAreDescribed(t *testing.T) {
 func TestCheckRefusesBadInput(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*Input){
-		"exchange": func(in *Input) { in.Exchange = "XLON" },
+		"exchange": func(in *Input) { in.Exchange = "XPAR" },
 		"session":  func(in *Input) { in.Session = 0 },
 	} {
 		in := sound(t)

@@ -43,7 +43,14 @@ func checkStale(s *state) {
 func (s *state) checkRepeatedBars(rows []row) {
 	for i := 1; i < len(rows); i++ {
 		a, b := rows[i-1], rows[i]
-		if b.ordinal < 0 || b.Volume <= 0 || b.High == b.Low || !repeats(&a.Bar, &b.Bar) || b.at-a.at > 1 || s.unchanged(b.Bar) {
+		if b.fresh() && s.preferred[a.Session] {
+			// A source that repeats its last row repeats its own, not the preferred source's.
+			if own := s.ownRow(a.Session); own != nil && repeats(own, &b.Bar) {
+				a.Bar = *own
+			}
+		}
+		revealed := b.after && a.fresh() // by the new row before it
+		if b.ordinal < 0 && !revealed || b.Volume <= 0 || b.High == b.Low || !repeats(&a.Bar, &b.Bar) || b.at-a.at > 1 || s.unchanged(b.Bar) && !revealed {
 			continue
 		}
 		// A range of a few ticks may repeat by chance; one of ten or more, or with the same volume, does not.
@@ -51,6 +58,16 @@ func (s *state) checkRepeatedBars(rows []row) {
 			s.flag(ruleStale, etf.SeverityWarning, b.Session, 1, fmt.Sprintf("%s repeats the prices of %s: %s; volume %s after %s", b.Session, a.Session, ohlc(b.Bar), b.Volume, a.Volume))
 		}
 	}
+}
+
+// ownRow is the response's row of a session; nil if there is none.
+func (s *state) ownRow(session etf.Session) *etf.Bar {
+	for i := range s.in.Bars {
+		if s.in.Bars[i].Session == session {
+			return &s.in.Bars[i]
+		}
+	}
+	return nil
 }
 
 func repeats(a, b *etf.Bar) bool {
@@ -169,7 +186,7 @@ func (s *state) checkRuns(rows []row) {
 
 // checkRun reports the unchanged closes of rows i..j-1, if they are improbable.
 func (s *state) checkRun(rows []row, still []int, i, j int) {
-	if rows[j-1].ordinal < 0 || s.unchanged(rows[j-1].Bar) {
+	if (rows[j-1].ordinal < 0 || s.unchanged(rows[j-1].Bar)) && !rows[j-1].after {
 		return
 	}
 	tick := s.tickChance(rows, i, j)

@@ -95,12 +95,8 @@ func around(sizes []float64, prev, end int, floor float64) float64 {
 // (1 KRW below 2,000) and a cent (a hundredth of a cent below a dollar).
 // Prices below a dollar that are given in whole cents count in cents.
 func floorAt(x etf.Exchange, price etf.Price) float64 {
-	const one etf.Price = 100_000_000
-	tick := smallestTick(x, price)
-	switch {
-	case x == etf.XKRX && price >= 2000*one:
-		tick *= 5
-	case x == etf.XNYS && price < one && price%(one/100) == 0:
+	tick := tradingTick(x, price)
+	if x == etf.XNYS && price < one && price%(one/100) == 0 {
 		tick = one / 100
 	}
 	return max(volatilityFloor, 0.5*tick.Float()/price.Float())

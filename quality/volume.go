@@ -59,6 +59,11 @@ func (s *state) checkAbsurdVolumes() {
 			all = append(all, volume{math.Log(b.Volume.Float()), i})
 		}
 	}
+	for i := range s.in.Following {
+		if k := &s.in.Following[i]; k.Volume > 0 {
+			all = append(all, volume{math.Log(k.Volume.Float()), -1})
+		}
+	}
 	// A running level finds the few that are worth a closer look.
 	first := make([]float64, 0, nearVolumes)
 	for _, v := range all[:min(len(all), nearVolumes)] {

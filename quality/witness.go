@@ -86,7 +86,7 @@ func (e priceEvidence) knownBeside(ex etf.Session, d doubt) (before, after *etf.
 }
 
 func neighbours(bars []etf.Bar, ex etf.Session, out func(i int) bool) (before, after *etf.Bar) {
-	at, _ := slices.BinarySearchFunc(bars, ex, func(b etf.Bar, s etf.Session) int { return cmp.Compare(b.Session, s) })
+	at := firstFrom(bars, ex)
 	for i := at - 1; i >= 0 && before == nil; i-- {
 		if !out(i) {
 			before = &bars[i]
@@ -98,6 +98,12 @@ func neighbours(bars []etf.Bar, ex etf.Session, out func(i int) bool) (before, a
 		}
 	}
 	return before, after
+}
+
+// firstFrom is the index of the first bar on or after a day.
+func firstFrom(bars []etf.Bar, day etf.Session) int {
+	at, _ := slices.BinarySearchFunc(bars, day, func(b etf.Bar, s etf.Session) int { return cmp.Compare(b.Session, s) })
+	return at
 }
 
 // around returns the closes on both sides of an ex-date, 0 for none.
@@ -120,10 +126,18 @@ func (e priceEvidence) around(ex etf.Session) (before, after etf.Price) {
 }
 
 // judge compares a split with the prices on both sides of it, in the response and in the stored bars in use except doubtful
-// ones. All of them have to agree.
+// ones. All of them have to agree. A stored bar that is more than a month further away than the response's own row says nothing: the
+// response is then one of a history before stored bars or after a long gap, over which the market may have moved by as much.
 func (e priceEvidence) judge(a etf.Action, doubtful doubt) (agreement, string) {
 	before, after := e.beside(a.Ex)
 	knownBefore, knownAfter := e.knownBeside(a.Ex, doubtful)
+	if before != nil && knownBefore != nil && before.Session-knownBefore.Session > parkedDays {
+		knownBefore = nil
+	}
+	if after != nil && knownAfter != nil && knownAfter.Session-after.Session > parkedDays {
+		knownAfter = nil
+	}
+	before, after = e.withoutBadTick(a, before, after, cmp.Or(before, knownBefore), cmp.Or(after, knownAfter))
 	result, text := unknown, ""
 	for _, from := range []*etf.Bar{before, knownBefore} {
 		for _, to := range []*etf.Bar{after, knownAfter} {
@@ -154,6 +168,32 @@ func (e priceEvidence) judge(a etf.Action, doubtful doubt) (agreement, string) {
 	return result, text
 }
 
+// withoutBadTick returns the response's rows beside a split: where one alone is on neither level, and the two beyond it show the split,
+// the next one takes its place. from and to are the prices that the others are compared with. A row that is on the wrong one of the two levels is no
+// bad tick: the split happened on another day.
+func (e priceEvidence) withoutBadTick(a etf.Action, before, after, from, to *etf.Bar) (*etf.Bar, *etf.Bar) {
+	if from == nil || to == nil || e.compare(a, from, to) == agree {
+		return before, after
+	}
+	at := firstFrom(e.rows, a.Ex)
+	off := func(x, y *etf.Bar) bool {
+		return math.Abs(math.Log(x.Close.Float()/y.Close.Float())) > e.slack(a.Ex, tradingDays(x, y))
+	}
+	if after != nil && at+2 < len(e.rows) {
+		next, third := &e.rows[at+1], &e.rows[at+2]
+		if e.compare(a, from, next) == agree && e.compare(a, from, third) == agree && off(after, from) && off(after, next) {
+			return before, next
+		}
+	}
+	if before != nil && at >= 3 {
+		next, third := &e.rows[at-2], &e.rows[at-3]
+		if e.compare(a, next, to) == agree && e.compare(a, third, to) == agree && off(before, to) && off(before, next) {
+			return next, after
+		}
+	}
+	return before, after
+}
+
 // stillShown reports whether the response's prices show a split that it states no longer: between its own rows, or between
 // the stored bars before it and the response's rows. In the latter case the source still divides older prices by it.
 func (e priceEvidence) stillShown(a etf.Action) (bool, string) {
@@ -181,8 +221,7 @@ func splitLog(a etf.Action) float64 { return math.Log(float64(a.Numerator) / flo
 func (e priceEvidence) compare(a etf.Action, from, to *etf.Bar) agreement {
 	ratio := splitLog(a)
 	step := math.Log(from.Close.Float() / to.Close.Float())
-	gap := max(float64(to.Session-from.Session)*5/7, 1)
-	slack := e.slack(a.Ex, gap)
+	slack := e.slack(a.Ex, tradingDays(from, to))
 	with, without := math.Abs(step-ratio), math.Abs(step)
 	if e.basis != etf.AsTraded {
 		with, without = without, with
@@ -198,6 +237,11 @@ func (e priceEvidence) compare(a etf.Action, from, to *etf.Bar) agreement {
 	return against
 }
 
+// tradingDays is about how many sessions two bars are apart, at least 1.
+func tradingDays(x, y *etf.Bar) float64 {
+	return max(math.Abs(float64(x.Session-y.Session))*5/7, 1)
+}
+
 // leastSlack allows for the moves of the ex-date even in the quietest fund.
 const leastSlack = 0.03
 
@@ -206,7 +250,7 @@ const leastSlack = 0.03
 func (e priceEvidence) slack(ex etf.Session, gap float64) float64 {
 	const window, least = 60, 6
 	before := func(bars []etf.Bar) []etf.Bar {
-		at, _ := slices.BinarySearchFunc(bars, ex, func(b etf.Bar, s etf.Session) int { return cmp.Compare(b.Session, s) })
+		at := firstFrom(bars, ex)
 		return bars[max(0, at-window):at]
 	}
 	bars := before(e.rows)

@@ -2,6 +2,7 @@ package rebuild
 
 import (
 	"cmp"
+	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -22,15 +23,10 @@ type judged struct {
 	found     []quality.FindingWithRows
 	own       []etf.Verdict // of the rules
 	verdicts  []etf.Verdict // in view of the decisions then
-	proposals []proposal
+	proposals []quality.Proposal
 	takeOver  bool
 	listed    etf.Session // bars before it are taken out; zero if there are none
 	known     bool        // bars were stored when it was judged
-}
-
-type proposal struct {
-	finding, evidence string
-	action            etf.Action
 }
 
 // compact leaves out of a response what the pipeline does not stage.
@@ -43,12 +39,18 @@ func (b *builder) judge(f etf.PastFetch) error {
 		return err
 	}
 	preference := b.preference(f.JudgedAt)
+	known, following := b.knownTo(f, r.Bars), b.following(f, r.Bars)
 	staged := etf.Staged{
 		Fetch: f.Fetch, Bars: r.Bars, Ordinals: r.Ordinals, Actions: r.Actions, Defects: r.Defects, Covers: r.Covers, NAVs: r.NAVs,
-		DataAt: r.DataAt, Known: b.knownTo(f, r.Bars), Held: b.heldIn(r.Bars), Stated: b.stated, Sources: preference.Sources,
-		Listed: preference.Listed, Initial: len(b.bars) == 0,
+		DataAt: r.DataAt, Known: known, Following: following, Parked: b.parked(f, r.Bars, known, following), Held: b.heldIn(r.Bars), Stated: b.stated, Sources: preference.Sources,
+		Listed: preference.Listed, Delisted: preference.Delisted, IDsAs: b.in.Past.IDsAs, Initial: len(b.bars) == 0,
 	}
+	staged.Fetch.Symbol = cmp.Or(preference.Symbol, staged.Fetch.Symbol) // what findings tell has the symbol of the time
 	staged.Fetch.Basis = r.Basis
+	if staged.Second, err = b.second(f); err != nil {
+		return err
+	}
+	b.seconds[f.ID] = staged.Second
 	if len(b.bars) > 0 {
 		staged.First = b.bars[0].Session
 	}
@@ -76,16 +78,7 @@ func (b *builder) judge(f etf.PastFetch) error {
 	}
 	assessed := quality.Assess(j.found, b.cases.before(f.JudgedAt, b.made, j.named()), j.own, r.Bars)
 	j.verdicts = assessed.Verdicts
-	seen := map[string]bool{}
-	for _, fresh := range assessed.Store {
-		if seen[fresh.ID] || b.foundBefore(fresh.ID, f.JudgedAt) {
-			continue
-		}
-		seen[fresh.ID] = true
-		if fresh.Proposal != nil {
-			j.proposals = append(j.proposals, proposal{fresh.ID, fresh.Evidence, *fresh.Proposal})
-		}
-	}
+	j.proposals = quality.Proposals(assessed.Proposing)
 	return nil
 }
 
@@ -101,16 +94,6 @@ func (j *judged) named() []etf.Session {
 		}
 	}
 	return sessions
-}
-
-func (b *builder) foundBefore(finding string, at time.Time) bool {
-	return slices.ContainsFunc(b.in.Past.Findings, func(f etf.FindingRecord) bool {
-		since := f.FoundAt
-		if judged := b.fetches[f.Fetch].JudgedAt; judged.After(since) {
-			since = judged
-		}
-		return f.ID == finding && since.Before(at)
-	})
 }
 
 // preference returns what was registered at the instant.
@@ -154,6 +137,80 @@ func (b *builder) knownTo(f etf.PastFetch, staged []etf.Bar) []etf.StoredBar {
 		list = append(newest[:min(within, knownBefore):min(within, knownBefore)], before[:min(len(before), knownBefore)]...)
 	}
 	slices.Reverse(list)
+	return list
+}
+
+// second returns what the second source's stored response says about a fetch; zero if none was asked. It must be what is recorded.
+func (b *builder) second(f etf.PastFetch) (etf.SecondOpinion, error) {
+	if f.Second.Fetch == "" {
+		return etf.SecondOpinion{}, nil
+	}
+	other, known := b.fetches[f.Second.Fetch]
+	if !known {
+		b.differs(b.versionOf(f.ID), 0, "second source of fetch "+f.ID, "", f.Second.Fetch)
+		return etf.SecondOpinion{}, errDiffers
+	}
+	r, err := b.response(other)
+	if err != nil {
+		return etf.SecondOpinion{}, err
+	}
+	made := quality.SecondOpinion(other.Fetch, r, f.Window.To)
+	if text, recorded := opinionText(made), opinionText(f.Second); text != recorded {
+		b.differs(b.versionOf(f.ID), 0, "second opinion on fetch "+f.ID, text, recorded)
+		return etf.SecondOpinion{}, errDiffers
+	}
+	return made, nil
+}
+
+// opinionText writes a second opinion in one line.
+func opinionText(o etf.SecondOpinion) string {
+	text, err := json.Marshal(o)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
+}
+
+// following returns the bars in use after a response, ascending.
+func (b *builder) following(f etf.PastFetch, staged []etf.Bar) (list []etf.StoredBar) {
+	if len(b.bars) == 0 || len(staged) == 0 || f.Window.From.IsZero() {
+		return nil
+	}
+	_, last := quality.Span(staged, f.Window.To)
+	for _, k := range b.bars {
+		if len(list) == quality.MostFollowing {
+			break
+		}
+		if k.Session > last && good(k) {
+			list = append(list, etf.StoredBar{Bar: k.Bar, Basis: k.Basis, Source: k.Source, DataVersion: k.DataVersion})
+		}
+	}
+	return list
+}
+
+// parked returns the quarantined bars between a response and the bars in use, if these are far from it.
+func (b *builder) parked(f etf.PastFetch, staged []etf.Bar, known, following []etf.StoredBar) (list []etf.StoredBar) {
+	if len(b.bars) == 0 || len(staged) == 0 || f.Window.From.IsZero() {
+		return nil
+	}
+	first, last := quality.Span(staged, f.Window.To)
+	between := func(from, to etf.Session) {
+		var ends []etf.StoredBar
+		for _, k := range b.bars {
+			if k.Quarantined && k.Session > from && k.Session < to {
+				ends = append(ends, k)
+			}
+		}
+		if n := len(ends); n > 0 {
+			list = append(list, ends[0], ends[n-1])
+		}
+	}
+	if used, ok := quality.LastBefore(known, first); ok && first-used > quality.ParkedGap {
+		between(used, first)
+	}
+	if len(following) > 0 && following[0].Session-last > quality.ParkedGap {
+		between(last, following[0].Session)
+	}
 	return list
 }
 

@@ -174,28 +174,34 @@ func (p *persisting) plan() (changes []etf.StatedAction) {
 		return nil
 	}
 	in := quality.PlanInput{
-		Symbol: p.in.Past.ETF.Symbol, Source: p.f.Source, Basis: j.Basis, Actions: j.Actions, Covers: j.Covers, Stated: p.stated, Window: p.f.Window,
+		Symbol: p.in.Past.ETF.Symbol, IDsAs: p.in.Past.IDsAs, Source: p.f.Source, Basis: j.Basis, Actions: j.Actions, Covers: j.Covers, Stated: p.stated, Window: p.f.Window,
 	}
 	if !in.Idle(p.first, p.last) {
-		in.Bars, in.Known, in.Sources = j.Bars, p.knownTo(p.f, j.Bars), p.preference(p.f.PersistedAt).Sources
+		in.Bars, in.Known, in.Sources = j.Bars, append(p.knownTo(p.f, j.Bars), p.following(p.f, j.Bars)...), p.preference(p.f.PersistedAt).Sources
+		in.Second = p.seconds[p.f.ID]
 		changes = quality.PlanActions(in).Changes
 	}
-	after := quality.WithChanges(p.stated, changes)
-	for _, x := range j.proposals {
-		for i := range changes { // a new statement by the source that says the same
-			if changes[i].Finding == "" && quality.SameAction(changes[i].Action, x.action) {
-				changes[i].Finding = x.finding
-			}
-		}
-		if detected, ok := quality.Detected(p.in.Past.ETF.Symbol, x.action, after); ok {
-			detected.Finding, detected.Evidence = x.finding, x.evidence
-			changes, after = append(changes, detected), append(after, detected)
-		}
-	}
+	// The bars are in memory: there is no error.
+	changes, _ = quality.Propose(cmp.Or(p.in.Past.IDsAs, p.in.Past.ETF.Symbol), j.proposals, p.stated, changes, func(span etf.Window) ([]etf.Bar, error) { return p.barsOf(span), nil })
 	for i := range changes {
 		changes[i].Fetch = p.f.ID
 	}
 	return changes
+}
+
+// barsOf returns the response's rows and the stored bars of a span, in any state.
+func (p *persisting) barsOf(span etf.Window) (bars []etf.Bar) {
+	for _, b := range p.judged.Bars {
+		if span.Contains(b.Session) {
+			bars = append(bars, b)
+		}
+	}
+	for _, k := range p.bars {
+		if span.Contains(k.Session) {
+			bars = append(bars, k.Bar)
+		}
+	}
+	return bars
 }
 
 // state gives statements their new states.

@@ -39,7 +39,8 @@ func TestRealFilesAreRebuilt(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			p := newPipeline(t, uint64(i), etf.ETF{Symbol: etf.Symbol(fmt.Sprintf("R%d", i)), Exchange: exchange, Currency: exchange.DefaultCurrency(),
+			// So named that the simulated market can be asked as a second source.
+			p := newPipeline(t, uint64(i), etf.ETF{Symbol: etf.Symbol(fmt.Sprintf("SIMR%d", i)), Exchange: exchange, Currency: exchange.DefaultCurrency(),
 				Sources: []etf.SourceRef{{Name: file.Name, Ref: name + "?last_line=complete"}}})
 			p.source = source
 			last := max(content.Bars[0].Session, content.Bars[len(content.Bars)-1].Session) // some files begin with the newest row

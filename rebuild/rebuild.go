@@ -121,7 +121,7 @@ func Data(in Inputs) (Result, error) {
 			fmt.Sprintf("`etfcast etf versions %s` lists its versions", in.Past.ETF.Symbol))
 	}
 	b := builder{in: in, result: Result{Version: in.Version}, fetches: map[string]etf.PastFetch{}, parsed: map[string]etf.Response{},
-		judged: map[string]*judged{}, written: map[int64][]etf.BarBelief{}, superseded: map[int64][]etf.BarBelief{},
+		judged: map[string]*judged{}, seconds: map[string]etf.SecondOpinion{}, written: map[int64][]etf.BarBelief{}, superseded: map[int64][]etf.BarBelief{},
 		states: map[int64][]etf.StatedAction{}, ever: map[etf.Session][]etf.StoredBar{}, by: map[etf.Session]string{}}
 	if n >= 0 {
 		b.result.version = in.Past.Versions[n]
@@ -153,6 +153,7 @@ type builder struct {
 	fetches map[string]etf.PastFetch
 	parsed  map[string]etf.Response
 	judged  map[string]*judged
+	seconds map[string]etf.SecondOpinion // by the fetch that they are about
 
 	// What is recorded: the bars that a version wrote and superseded, the states of statements it wrote, and the cases.
 	written, superseded map[int64][]etf.BarBelief
@@ -373,15 +374,25 @@ func (b *builder) response(f etf.PastFetch) (etf.Response, error) {
 			return etf.Response{}, etf.Invalid("source", fmt.Sprintf("fetch %s is from %s, which this program has no parser for", f.ID, f.Source), "")
 		}
 		r, err = parse(etf.Query{
-			Symbol: b.in.Past.ETF.Symbol, Exchange: b.in.Past.ETF.Exchange, Currency: b.preference(f.FetchedAt).Currency,
+			Symbol: cmp.Or(b.preference(f.FetchedAt).Symbol, b.in.Past.ETF.Symbol), Exchange: b.in.Past.ETF.Exchange, Currency: b.preference(f.FetchedAt).Currency,
 			Window: f.Window, AsOf: f.FetchedAt,
 		}, f.Fetch, body)
+		if err == nil {
+			r, err = r.InCurrency(b.preference(f.FetchedAt).Currency)
+		}
+	}
+	if etf.KindOf(err) == etf.KindNotFound { // a body that it shares with other fetches
+		return r, etf.NotFound("fetch", fmt.Sprintf("a part of the response of %s to fetch %s at %s is not stored any more", f.Source, f.ID, f.FetchedAt.UTC().Format("2006-01-02 15:04:05Z")),
+			"restore it from a backup of the table shared_bodies, or reproduce without --deep")
 	}
 	other := b.judgedBy(f)
 	if err != nil && len(other) > 0 {
 		return r, &etf.Error{Kind: etf.KindConflict, Field: "code_version",
 			Message: fmt.Sprintf("this etfcast can't read the response to fetch %s: %v; etfcast %s may have read it", f.ID, err, strings.Join(other, " or ")),
 			Remedy:  "reproduce with that version, or without --deep"}
+	}
+	if etf.KindOf(err) == etf.KindUnavailable { // of a shared body: the database is down
+		return r, err
 	}
 	if err != nil {
 		b.differs(b.versionOf(f.ID), 0, "response to fetch "+f.ID, err.Error(), fmt.Sprintf("%d rows", f.Rows))

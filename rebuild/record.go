@@ -96,7 +96,7 @@ func (b *builder) adopt(v etf.PastVersion) {
 	for _, s := range b.states[v.Number] {
 		known := slices.ContainsFunc(b.stated, func(a etf.StatedAction) bool { return a.ID == s.ID && quality.SameAction(a.Action, s.Action) })
 		stated := s.Source == f.Source && slices.ContainsFunc(r.Actions, func(a etf.Action) bool { return quality.SameAction(a, s.Action) })
-		detected := s.Source == etf.SourceDetection && s.Status == etf.Proposed
+		detected := s.Source == etf.SourceDetection && (s.Status == etf.Proposed || s.Status == etf.Cancelled) // cancelled for a better ratio
 		if !known && !stated && !detected {
 			b.differs(v, s.Ex, fmt.Sprintf("%s of %s", s.Kind, s.Source), "", fmt.Sprintf("%s (fetch %s states none)", s.Terms(), f.ID))
 		}

@@ -97,7 +97,7 @@ func (s *Service) StartBacktest(ctx context.Context, r NewBacktest) (run etf.Bac
 	}
 	// The record comes first, so a repeat of a request that failed here starts the workflow that is missing.
 	in := workflows.BacktestInput{ID: run.ID, Exchange: run.Exchange, What: etf.Clip(run.BacktestRequest.String(), maxWhat)}
-	began, err := s.temporal.StartBacktest(ctx, in)
+	began, err := s.startRecorded(ctx, started, etf.BacktestWorkflowID(run.ID), run.StartedAt, func() (bool, error) { return s.temporal.StartBacktest(ctx, in) })
 	return run, started || began, err
 }
 
@@ -141,7 +141,7 @@ func (s *Service) checkBacktest(ctx context.Context, r NewBacktest) (etf.Backtes
 	} else if r.Symbols == nil {
 		note(etf.Invalid("exchange", "neither an exchange nor symbols are named", "name one of them, or both"))
 	}
-	symbols, etfs, err := s.backtestSymbols(ctx, q.Exchange, r.Symbols)
+	symbols, etfs, err := s.exchangeSymbols(ctx, q.Exchange, r.Symbols)
 	if err != nil && etf.KindOf(err) != etf.KindInvalid {
 		return q, err
 	}
@@ -198,14 +198,14 @@ func apiField(err error) error {
 	return err
 }
 
-// backtestSymbols checks the symbols' form, that they are registered, and on the exchange if one is given. Retired ETFs may be measured:
+// exchangeSymbols checks the symbols' form, that they are registered, and on the exchange if one is given. Retired ETFs may be measured:
 // leaving out what did not survive would flatter every model.
-func (s *Service) backtestSymbols(ctx context.Context, exchange etf.Exchange, texts []string) ([]etf.Symbol, []etf.ETF, error) {
+func (s *Service) exchangeSymbols(ctx context.Context, exchange etf.Exchange, texts []string) ([]etf.Symbol, []etf.ETF, error) {
 	switch {
 	case texts == nil:
 		return nil, nil, nil
 	case len(texts) == 0:
-		return nil, nil, etf.Invalid("symbols", "the list is empty", "leave symbols out to measure every ETF of the exchange")
+		return nil, nil, etf.Invalid("symbols", "the list is empty", "leave symbols out for every ETF of the exchange")
 	case len(texts) > MaxSymbols:
 		return nil, nil, etf.Invalid("symbols", fmt.Sprintf("%d symbols are too many", len(texts)), fmt.Sprintf("name at most %d", MaxSymbols))
 	}
@@ -235,7 +235,7 @@ func (s *Service) backtestSymbols(ctx context.Context, exchange etf.Exchange, te
 			u := unknownSymbol(field[symbol], symbol)
 			errs = append(errs, etf.Invalid(u.Field, u.Message, u.Remedy))
 		case exchange != "" && e.Exchange != exchange:
-			errs = append(errs, etf.Invalid(field[symbol], fmt.Sprintf("%s is registered on %s, not on %s", symbol, e.Exchange, exchange), "leave exchange out, or the symbol"))
+			errs = append(errs, etf.Invalid(field[symbol], fmt.Sprintf("%s is registered on %s, not on %s", symbol, e.Exchange, exchange), "name exchange "+string(e.Exchange)+", or leave the symbol out"))
 		}
 		etfs = append(etfs, e)
 	}
@@ -277,10 +277,8 @@ func (s *Service) fitsMemory(ctx context.Context, q etf.BacktestRequest, named [
 		add(e)
 	}
 	if len(q.Symbols) == 0 {
-		err := s.eachETF(ctx, func(e etf.ETF) error {
-			if e.Exchange == q.Exchange {
-				add(e)
-			}
+		err := s.eachETF(ctx, q.Exchange, func(e etf.ETF) error {
+			add(e)
 			return nil
 		})
 		if err != nil {
@@ -307,39 +305,18 @@ func (s *Service) joinBacktest(ctx context.Context, b etf.BacktestRun) (etf.Back
 	if b.Status != etf.RunRunning {
 		return b, nil
 	}
-	x, err := s.temporal.Execution(ctx, etf.BacktestWorkflowID(b.ID))
-	switch {
-	case etf.KindOf(err) == etf.KindNotFound && err != nil:
-		if s.now().Sub(b.StartedAt) > startGrace {
-			b.Status, b.Error = etf.RunTerminated, "recorded as running, but Temporal does not know it any more: start it again"
-		}
-		return b, nil
-	case err != nil:
+	o, err := s.observe(ctx, etf.BacktestWorkflowID(b.ID), b.StartedAt)
+	if err != nil {
 		return b, err
-	case x.Status == etf.RunRunning:
-		for _, p := range x.Pending {
-			if p.Failure != "" && b.Error == "" {
-				b.Error = etf.Clip(fmt.Sprintf("%s, attempt %d: %s", p.Type, p.Attempt, p.Failure), maxWhat*2)
-			}
-		}
-		return b, nil
-	case x.StartedAt.Add(time.Minute).Before(b.StartedAt):
-		// An earlier execution: the new one is being started, or could not be.
-		if s.now().Sub(b.StartedAt) > startGrace {
-			b.Status, b.Error = etf.RunTerminated, "recorded as running, but its workflow was not started: start it again"
-		}
-		return b, nil
 	}
-	// It ended between the two reads, or without recording it.
-	if again, err := s.store.Backtest(ctx, b.ID); err == nil && again.Status != etf.RunRunning {
-		return again, nil
+	if o.ended { // between the two reads, or without recording it
+		if again, err := s.store.Backtest(ctx, b.ID); err == nil && again.Status != etf.RunRunning {
+			return again, nil
+		}
 	}
-	b.Status, b.FinishedAt, b.Error = x.Status, x.FinishedAt, x.Failure
+	o.apply(&b.Status, &b.FinishedAt, &b.Error)
 	return b, nil
 }
-
-// startGrace is how long the record may be ahead of Temporal when a backtest is started.
-const startGrace = 30 * time.Second
 
 // BacktestDetail returns a backtest and, for up to limit of its ETFs after the symbol, ascending, what came of them.
 func (s *Service) BacktestDetail(ctx context.Context, id string, after etf.Symbol, limit int) (b etf.BacktestRun, etfs []etf.BacktestRunETF, more bool, err error) {
@@ -375,7 +352,7 @@ type BacktestQuery struct {
 // Filter checks the query and returns the filter for the store and the wanted status ("" = any). Errors are KindInvalid.
 func (q BacktestQuery) Filter() (etf.BacktestFilter, etf.BacktestStatus, error) {
 	f, wanted, err := RunQuery{Exchange: q.Exchange, Status: q.Status}.Filter()
-	return etf.BacktestFilter(f), wanted, err
+	return etf.BacktestFilter{Exchange: f.Exchange, Statuses: f.Statuses}, wanted, err
 }
 
 // Backtests returns up to q.Limit backtests, newest first, and the position of the next page: zero after the last. What is recorded as

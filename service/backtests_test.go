@@ -296,7 +296,7 @@ func TestBacktestRefused(t *testing.T) {
 		fields  []string
 	}{
 		{NewBacktest{}, []string{"exchange"}},
-		{NewBacktest{Exchange: "XLON"}, []string{"exchange"}},
+		{NewBacktest{Exchange: "XPAR"}, []string{"exchange"}},
 		{NewBacktest{Exchange: "XNYS", Symbols: []string{}}, []string{"symbols"}},
 		{NewBacktest{Exchange: "XNYS", Symbols: []string{"SPY", "spy", "069500", "NONE"}}, []string{"symbols[1]", "symbols[2]", "symbols[3]"}},
 		{NewBacktest{Symbols: slices.Repeat([]string{"SPY"}, MaxSymbols+1)}, []string{"symbols"}},
@@ -307,7 +307,7 @@ func TestBacktestRefused(t *testing.T) {
 		{NewBacktest{Symbols: []string{"SPY"}, Options: etf.BacktestOptions{Horizons: []int{0}}}, []string{"horizons"}},
 		{NewBacktest{Symbols: []string{"SPY"}, Options: etf.BacktestOptions{Models: []string{"lstm"}}}, []string{"models"}},
 		{NewBacktest{Symbols: []string{"SPY"}, Options: etf.BacktestOptions{ExpectSignal: strings.Repeat("가", MaxSignalReason+1)}}, []string{"expect_signal"}},
-		{NewBacktest{Exchange: "XLON", AsOf: "yesterday", Options: etf.BacktestOptions{Horizons: []int{22}}}, []string{"exchange", "horizons", "as_of"}},
+		{NewBacktest{Exchange: "XPAR", AsOf: "yesterday", Options: etf.BacktestOptions{Horizons: []int{22}}}, []string{"exchange", "horizons", "as_of"}},
 	} {
 		_, _, err := s.StartBacktest(t.Context(), c.request)
 		wantProblems(t, err, etf.KindInvalid, c.fields...)

@@ -18,7 +18,12 @@ type Pasts interface {
 	Past(ctx context.Context, symbol etf.Symbol) (etf.Past, error)
 	// FetchBody returns the response of a fetch as received: KindNotFound if it is not stored, KindCorrupt if it can't be unpacked.
 	FetchBody(ctx context.Context, fetch string) ([]byte, error)
+	// SharedBody returns a body that fetches share, by its SHA-256: the same errors.
+	SharedBody(ctx context.Context, hash string) ([]byte, error)
 }
+
+// Parsers returns the parsers of the sources' stored responses, by name. shared returns a body that fetches share.
+type Parsers func(shared func(hash string) ([]byte, error)) map[string]rebuild.Parse
 
 // DeepReproduction is the result of making a forecast again from the responses of the ETF's sources.
 type DeepReproduction struct {
@@ -32,18 +37,18 @@ type DeepReproduction struct {
 // of the sources. The errors are those of Reproduce, KindNotFound with Field "fetch" for a response that is not stored any more, and KindConflict with Field
 // "code_version" for responses that another code version judged otherwise than this one does, unless r.Anyway: then what is recorded of
 // them counts.
-func (s *Service) ReproduceDeep(ctx context.Context, id string, r Reproducer, parsers map[string]rebuild.Parse) (DeepReproduction, error) {
+func (s *Service) ReproduceDeep(ctx context.Context, id string, r Reproducer, parsers Parsers) (DeepReproduction, error) {
 	var deep DeepReproduction
 	var issued etf.Forecast
 	differs := errors.New("the data differ from what is recorded")
 	r.History = func(ctx context.Context, f etf.Forecast, limit int) (etf.History, error) {
-		past, err := s.store.Past(ctx, f.Symbol)
+		past, err := s.store.Past(ctx, f.ETF())
 		if err != nil {
 			return etf.History{}, err
 		}
 		deep.Exchange, issued = past.ETF.Exchange, f
 		deep.Data, err = rebuild.Data(rebuild.Inputs{
-			Past: past, Version: f.DataVersion.Number, Parsers: parsers, CodeVersion: r.CodeVersion,
+			Past: past, Version: f.DataVersion.Number, Parsers: parsers(func(hash string) ([]byte, error) { return s.store.SharedBody(ctx, hash) }), CodeVersion: r.CodeVersion,
 			Body: func(fetch string) ([]byte, error) { return s.store.FetchBody(ctx, fetch) },
 		})
 		if err == nil && len(deep.Data.Differences) > 0 {

@@ -131,7 +131,7 @@ func (s *Service) Enter(ctx context.Context, r EntryRequest) (EntryReceipt, erro
 	var symbols []etf.Symbol
 	for i, f := range stored {
 		receipt.Entries[i] = Entered{f, entered[i].Exchange, entered[i].Deadline, standing(f.IssuedAt, entered[i].Deadline)}
-		symbols = append(symbols, f.Symbol)
+		symbols = append(symbols, f.ETF())
 	}
 	receipt.Checkpoint, receipt.NotAnchored = s.anchor(ctx, etf.SortedSymbols(symbols))
 	return receipt, nil
@@ -255,7 +255,7 @@ func (c *entryCheck) entry(ctx context.Context, i int, e NewEntry) (Entered, err
 	} else if known, ok := c.etfs[x.Symbol]; !ok {
 		u := unknownSymbol(field("symbol"), x.Symbol)
 		c.refuse(u.Field, u.Message, u.Remedy)
-	} else if known.Retired {
+	} else if x.Symbol = known.Symbol; known.Retired { // it may have been named by a former symbol
 		c.refuse(field("symbol"), fmt.Sprintf("%s is retired: no prices come to score it with", x.Symbol), "leave it out")
 	} else if cal, err = calendar.For(known.Exchange); err != nil {
 		return x, err
@@ -545,14 +545,14 @@ func (s *Service) Entries(ctx context.Context, q EntryQuery) (page []Entered, ne
 	list, more := cut(list, q.Limit)
 	var symbols []etf.Symbol
 	for _, f := range list {
-		symbols = append(symbols, f.Symbol)
+		symbols = append(symbols, f.ETF())
 	}
 	known, err := s.registered(ctx, etf.SortedSymbols(symbols))
 	if err != nil {
 		return nil, next, err
 	}
 	for _, f := range list {
-		cal, err := calendar.For(known[f.Symbol].Exchange)
+		cal, err := calendar.For(known[f.ETF()].Exchange)
 		if err != nil {
 			return nil, next, err
 		}
@@ -561,7 +561,7 @@ func (s *Service) Entries(ctx context.Context, q EntryQuery) (page []Entered, ne
 			return nil, next, err
 		}
 		page = append(page, Entered{f, cal.Exchange(), until, standing(f.IssuedAt, until)})
-		next = etf.EntryPosition{Symbol: f.Symbol, Chain: f.Chain}
+		next = etf.EntryPosition{Symbol: f.ETF(), Chain: f.Chain}
 	}
 	if !more {
 		next = etf.EntryPosition{}

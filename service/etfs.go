@@ -30,6 +30,8 @@ type ETFRequest struct {
 	Currency string // "" = the exchange's
 	Sources  []SourceRequest
 	Listed   string // the first session, YYYY-MM-DD; "" = unknown
+	Delisted string // the last session, YYYY-MM-DD; "" = still listed, or unknown
+	ISIN     string // "" = unknown
 }
 
 // SourceRequest names a source of an ETF, as a person wrote it.
@@ -68,10 +70,26 @@ func (s *Service) checkETF(r ETFRequest) (etf.ETF, error) {
 	note(err)
 	listed, err := s.checkListed(r.Listed)
 	note(err)
+	delisted, err := checkDelisted(r.Delisted)
+	note(err)
+	isin, err := etf.ParseISIN(r.ISIN)
+	note(err)
+	if !delisted.IsZero() && delisted < listed {
+		note(etf.Invalid("delisted", fmt.Sprintf("%s is before the listing on %s", delisted, listed), "give the ETF's last session, or correct its first"))
+	}
 	if len(errs) > 0 {
 		return etf.ETF{}, errors.Join(errs...)
 	}
-	return etf.ETF{Symbol: symbol, Exchange: exchange, Currency: currency, Sources: sources, Listed: listed}, nil
+	return etf.ETF{Symbol: symbol, Exchange: exchange, Currency: currency, Sources: sources, Listed: listed, Delisted: delisted, ISIN: isin}, nil
+}
+
+// checkDelisted reads a delisting date, which may be announced for the future; "" means none.
+func checkDelisted(text string) (etf.Session, error) {
+	if text == "" {
+		return 0, nil
+	}
+	delisted, err := etf.ParseSession(text)
+	return delisted, etf.WithField(err, "delisted")
 }
 
 // checkListed reads a listing date; "" means that it is unknown.
@@ -102,6 +120,8 @@ func (s *Service) checkSources(requested []SourceRequest, symbol etf.Symbol, exc
 		field := fmt.Sprintf("sources[%d]", i)
 		if err := s.checkSourceName(field+".name", asked.Name); err != nil {
 			errs = append(errs, err)
+		} else if exchange != "" && !etf.Source(asked.Name).Has(exchange) {
+			errs = append(errs, etf.Invalid(field+".name", fmt.Sprintf("%s has no ETFs of %s", asked.Name, exchange), "use one of "+strings.Join(s.sourcesWith(exchange), ", ")))
 		}
 		src := etf.SourceRef{Name: asked.Name, Ref: etf.Source(asked.Name).DefaultRef(symbol, exchange)}
 		if asked.Ref != nil {
@@ -125,6 +145,8 @@ type ETFEditRequest struct {
 	Name     *string         // of the fund, for people; "" = none
 	Sources  []SourceRequest // the whole list, in order of preference
 	Listed   *string         // the first session, YYYY-MM-DD; "" = unknown
+	Delisted *string         // the last session, YYYY-MM-DD; "" = still listed, or unknown
+	ISIN     *string         // "" = unknown
 	Retired  *bool
 	By       string // who asks; required
 	Why      string
@@ -145,8 +167,18 @@ func (s *Service) EditETF(ctx context.Context, r ETFEditRequest) (stored etf.ETF
 	edit := etf.ETFEdit{Name: r.Name, Retired: r.Retired, By: r.By, Why: r.Why, Changes: r.Changes}
 	edit.Symbol, err = etf.ParseSymbol(r.Symbol)
 	note(err)
-	if r.Currency == nil && r.Name == nil && r.Sources == nil && r.Listed == nil && r.Retired == nil {
-		note(etf.Invalid("body", "nothing to change is named", "name at least one of currency, name, sources, listed and retired"))
+	if r.Currency == nil && r.Name == nil && r.Sources == nil && r.Listed == nil && r.Delisted == nil && r.ISIN == nil && r.Retired == nil {
+		note(etf.Invalid("body", "nothing to change is named", "name at least one of currency, name, sources, listed, delisted, isin and retired"))
+	}
+	if r.Delisted != nil {
+		delisted, err := checkDelisted(*r.Delisted)
+		note(err)
+		edit.Delisted = &delisted
+	}
+	if r.ISIN != nil {
+		isin, err := etf.ParseISIN(*r.ISIN)
+		note(err)
+		edit.ISIN = &isin
 	}
 	if r.Listed != nil {
 		listed, err := s.checkListed(*r.Listed)
@@ -238,6 +270,17 @@ func (s *Service) Sources() []etf.SourceTraits {
 	return slices.DeleteFunc(all, func(one etf.SourceTraits) bool { return !slices.Contains(s.sources, one.Name) })
 }
 
+// sourcesWith names the sources that have ETFs of the exchange.
+func (s *Service) sourcesWith(x etf.Exchange) []string {
+	var names []string
+	for _, one := range s.Sources() {
+		if one.Has(x) {
+			names = append(names, one.Name)
+		}
+	}
+	return names
+}
+
 // sourcesRemedy names the sources that there are.
 func (s *Service) sourcesRemedy() string {
 	if len(s.sources) == 0 {
@@ -290,10 +333,11 @@ func cut[T any](items []T, limit int) ([]T, bool) {
 	return items, false
 }
 
-// eachETF calls f with every registered ETF, in ascending order of symbol, until f returns an error, which it returns.
-func (s *Service) eachETF(ctx context.Context, f func(etf.ETF) error) error {
+// eachETF calls f with every registered ETF of the exchange, or of all with an empty one, in ascending order of symbol, until f returns an
+// error, which it returns.
+func (s *Service) eachETF(ctx context.Context, exchange etf.Exchange, f func(etf.ETF) error) error {
 	for after := etf.Symbol(""); ; {
-		etfs, err := s.store.ETFs(ctx, "", after, MaxPage)
+		etfs, err := s.store.ETFs(ctx, exchange, after, MaxPage)
 		if err != nil {
 			return err
 		}

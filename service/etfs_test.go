@@ -104,7 +104,8 @@ func TestAddETFRefused(t *testing.T) {
 		{"a source is named twice", ETFRequest{Symbol: "SPY", Exchange: "XNYS", Sources: from(file, SourceRequest{"yahoo", nil}, file)}, []string{"sources[2]"}, "twice"},
 		{"twice, once with the reference it has by default", ETFRequest{Symbol: "SPY", Exchange: "XNYS", Sources: from(file, SourceRequest{"file", ref("SPY.csv")})}, []string{"sources[1]"}, "twice"},
 		{"too many sources", ETFRequest{Symbol: "SPY", Exchange: "XNYS", Sources: several(MaxSources + 1)}, []string{"sources"}, "9 sources are too many"},
-		{"an unknown source", one(SourceRequest{Name: "bloomberg"}), []string{"sources[0].name"}, "use one of yahoo, file, simulated"},
+		{"an unknown source", one(SourceRequest{Name: "bloomberg"}), []string{"sources[0].name"}, "use one of " + strings.Join(etf.SourceNames(), ", ")},
+		{"a source without the exchange", ETFRequest{Symbol: "069500", Exchange: "XKRX", Sources: from(SourceRequest{Name: "tiingo"})}, []string{"sources[0].name"}, "tiingo has no ETFs of XKRX; use one of yahoo, eodhd"},
 		{"no name of a source", one(SourceRequest{"", ref("SPY")}), []string{"sources[0].name"}, `"" is not the name of a source`},
 		{"an empty reference", one(SourceRequest{"yahoo", ref("")}), []string{"sources[0].ref"}, "missing"},
 		{"a long reference", one(SourceRequest{"file", ref(strings.Repeat("é", MaxSourceRef+1))}), []string{"sources[0].ref"}, "at most 255 characters"},
@@ -133,8 +134,12 @@ func TestAddETFRefused(t *testing.T) {
 // The default reference is made from the symbol, so a malformed symbol is one problem, not two.
 func TestMalformedSymbolIsOneProblem(t *testing.T) {
 	t.Parallel()
-	for _, source := range etf.SourceNames() {
-		_, _, err := New(Deps{}).AddETF(t.Context(), ETFRequest{Symbol: "spy", Exchange: "XNYS", Sources: from(SourceRequest{Name: source})})
+	for _, source := range etf.Sources() {
+		exchange := etf.XNYS
+		if !source.Has(exchange) {
+			exchange = etf.XKRX
+		}
+		_, _, err := New(Deps{}).AddETF(t.Context(), ETFRequest{Symbol: "spy", Exchange: string(exchange), Sources: from(SourceRequest{Name: source.Name})})
 		wantProblems(t, err, etf.KindInvalid, "symbol")
 	}
 }

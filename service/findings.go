@@ -125,6 +125,8 @@ type RowAround struct {
 	Named   bool           `json:"named"`
 	Found   *etf.Bar       `json:"found"`  // the numbers that the finding is about; nil if it names none
 	Stored  *etf.StoredBar `json:"stored"` // nil if no bar is stored
+	// Second is what a second source says; nil if none was asked about the session, or it has no row.
+	Second *etf.SecondRow `json:"second,omitempty"`
 }
 
 // FindingDetail returns a finding with its rows, its decisions and the rows around; KindNotFound for an unknown ID.
@@ -153,7 +155,7 @@ func (s *Service) FindingDetail(ctx context.Context, id string) (FindingDetail, 
 	}
 	for _, r := range record.Rows {
 		row := at(r.Session)
-		row.Named, row.Found = true, r.Row
+		row.Named, row.Found, row.Second = true, r.Row, r.Second
 	}
 	before := slices.DeleteFunc(slices.Clone(bars), func(b etf.StoredBar) bool { return b.Session >= first })
 	after := 0

@@ -97,6 +97,9 @@ func (s *Service) latestForecast(ctx context.Context, symbol, model string) (etf
 
 // marked adds to a forecast what has become known about its prices since. An entry was not made from the stored ones.
 func (s *Service) marked(ctx context.Context, f etf.Forecast) (etf.Forecast, error) {
+	if err := s.redated(ctx, &f); err != nil {
+		return f, err
+	}
 	if f.Entered() {
 		return f, nil
 	}
@@ -105,7 +108,7 @@ func (s *Service) marked(ctx context.Context, f etf.Forecast) (etf.Forecast, err
 		return f, err
 	}
 	f.Retracted = retracted[f.ID]
-	f.Provisional, err = s.Provisional(ctx, f.Symbol, f.Origin)
+	f.Provisional, err = s.Provisional(ctx, f.ETF(), f.Origin)
 	return f, err
 }
 

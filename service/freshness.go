@@ -60,7 +60,7 @@ func ParseDueAfter(texts map[string]string) (DueAfter, error) {
 		case slices.Contains(etf.SourceNames(), name):
 			d.Sources[name] = delay
 		default:
-			refuse(fmt.Sprintf("%q is neither an exchange nor a source", etf.Clip(name, etf.MaxQuoted)), "use XNYS, XKRX or one of the sources "+strings.Join(etf.SourceNames(), ", "))
+			refuse(fmt.Sprintf("%q is neither an exchange nor a source", etf.Clip(name, etf.MaxQuoted)), "use "+etf.ExchangeList()+", or one of the sources "+strings.Join(etf.SourceNames(), ", "))
 		}
 	}
 	return d, errors.Join(problems...)
@@ -77,7 +77,7 @@ func (s *Service) dueAt(cal *calendar.Calendar, e etf.ETF, session etf.Session) 
 }
 
 // freshness says how an ETF stands at a session of its exchange. expected is false if nothing is due and nothing has come: the
-// session closed before daily runs began to update the ETF, or before its listing, or the ETF is retired.
+// session closed before daily runs began to update the ETF, or before its listing or after its delisting, or the ETF is retired.
 func (s *Service) freshness(cal *calendar.Calendar, e *etf.ETFState, a etf.Arrival, now time.Time) (f etf.Freshness, expected bool, err error) {
 	closed, due, err := s.dueAt(cal, e.ETF, a.Session)
 	if err != nil {
@@ -86,7 +86,7 @@ func (s *Service) freshness(cal *calendar.Calendar, e *etf.ETFState, a etf.Arriv
 	f = etf.Freshness{
 		Symbol: e.Symbol, Exchange: e.Exchange, Session: a.Session, ClosedAt: closed, DueAt: due, StoredAt: a.Stored, ForecastAt: a.Forecast,
 	}
-	owed := !e.Retired && !closed.Before(e.Since) && a.Session >= e.Listed
+	owed := !e.Retired && !closed.Before(e.Since) && a.Session >= e.Listed && (e.Delisted.IsZero() || a.Session <= e.Delisted)
 	switch {
 	case s.complete(e, a):
 		f.State = etf.FreshnessOK

@@ -320,7 +320,7 @@ func TestFreshnessQuery(t *testing.T) {
 		kind  etf.Kind
 		field string
 	}{
-		{FreshnessQuery{Exchange: "XLON"}, etf.KindInvalid, "exchange"},
+		{FreshnessQuery{Exchange: "XPAR"}, etf.KindInvalid, "exchange"},
 		{FreshnessQuery{Symbol: "aaa"}, etf.KindInvalid, "symbol"},
 		{FreshnessQuery{Symbol: "ZZZ"}, etf.KindNotFound, "symbol"},
 		{FreshnessQuery{Symbol: "AAA", Exchange: "XKRX"}, etf.KindInvalid, "exchange"},
@@ -348,7 +348,7 @@ func TestParseDueAfter(t *testing.T) {
 	if err != nil || d.Delay(etf.XNYS, "yahoo") != 75*time.Minute || d.Delay(etf.XKRX, "yahoo") != 195*time.Minute || d.Delay(etf.XKRX, "file") != DefaultDueAfter {
 		t.Errorf("%+v, %v", d, err)
 	}
-	_, err = ParseDueAfter(map[string]string{"XNYS": "soon", "XKRX": "-1h", "yahoo": "169h", "XLON": "1h"})
+	_, err = ParseDueAfter(map[string]string{"XNYS": "soon", "XKRX": "-1h", "yahoo": "169h", "XPAR": "1h"})
 	wantProblems(t, err, etf.KindInvalid, "due-after", "due-after", "due-after", "due-after")
 }
 

@@ -173,7 +173,7 @@ func (s *Service) RunsOfETF(ctx context.Context, symbol string, limit int) ([]et
 	list := []etf.ETFRun{}
 	var after etf.Cursor
 	for seen := 0; seen < runReach && len(list) < limit; seen += runPage {
-		runs, next, err := s.store.Runs(ctx, etf.RunFilter{Exchange: e.Exchange}, after, runPage)
+		runs, next, err := s.store.Runs(ctx, etf.RunFilter{Workflow: etf.DailyRun, Exchange: e.Exchange}, after, runPage)
 		if err != nil {
 			return nil, err
 		}
@@ -181,7 +181,7 @@ func (s *Service) RunsOfETF(ctx context.Context, symbol string, limit int) ([]et
 		for i, r := range runs {
 			ids[i] = r.ID
 		}
-		did, err := s.store.RunsOfETF(ctx, e.Symbol, ids)
+		did, err := s.store.RunsOfETF(ctx, e, ids)
 		if err != nil {
 			return nil, err
 		}

@@ -114,7 +114,7 @@ func TestOverview(t *testing.T) {
 	if part := overviewOf(t, svc, "XKRX"); len(part.Items) != 0 || len(part.Exchanges) != 1 || part.Waiting.Findings != 0 {
 		t.Errorf("part %+v", part)
 	}
-	if _, err := svc.Overview(t.Context(), "XLON"); err == nil {
+	if _, err := svc.Overview(t.Context(), "XPAR"); err == nil {
 		t.Error("an unknown exchange")
 	}
 	missing.Arrivals = pricedETF("MISS").Arrivals
@@ -141,6 +141,9 @@ func TestOverviewReadsWhatHasChanged(t *testing.T) {
 		now = to
 	}
 	first := overviewOf(t, svc, "")
+	if empty := overviewOf(t, svc, "XJPX"); len(first.Exchanges) != 2 || len(empty.Exchanges) != 1 || empty.Exchanges[0].Exchange != etf.XTKS || len(empty.Items) != 0 {
+		t.Errorf("an exchange without ETFs, which all don't show: %+v", empty.Exchanges)
+	}
 	move(now.Add(time.Second))
 	if again := overviewOf(t, svc, ""); again != first || b.reads["ETFStates"] != 1 {
 		t.Errorf("the same overview: %v, after %d reads", again == first, b.reads["ETFStates"])

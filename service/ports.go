@@ -24,6 +24,9 @@ type Store interface {
 	States
 	Assessments
 	Backtests
+	SourceStates
+	Backfills
+	Calendars
 	// CreateETF registers an ETF, or finds it already registered identically (created is false). The same symbol with
 	// another exchange, currency or list of sources is KindConflict.
 	CreateETF(ctx context.Context, e etf.ETF) (stored etf.ETF, created bool, err error)
@@ -31,6 +34,13 @@ type Store interface {
 	// symbol; KindConflict with Field "changes" if c.Changes is outdated, and with Field "currency" for another currency
 	// once bars are stored.
 	ChangeETF(ctx context.Context, c etf.ETFEdit) (stored etf.ETF, changed bool, err error)
+	// RenameETF gives an ETF another symbol, or finds that it has it (changed is false). KindNotFound for an unknown symbol; KindConflict with
+	// Field "to" if the new one is taken or may still be at work for an ETF that had it; KindInvalid with Field "last" for a session that
+	// can't have been the last one.
+	RenameETF(ctx context.Context, r etf.Rename) (stored etf.ETF, changed bool, err error)
+	// ImportETFs registers a list of ETFs, all or none, and returns what became of each. The error is that of every one that can't be, with
+	// the Field "etfs[i].field".
+	ImportETFs(ctx context.Context, list etf.Import) ([]etf.Change, error)
 	// ETFChanges returns every change of the ETF, oldest first.
 	ETFChanges(ctx context.Context, symbol etf.Symbol) ([]etf.ETFChange, error)
 	// ETFs returns up to limit ETFs of the exchange ("" = all) after the given symbol, ascending.
@@ -126,7 +136,7 @@ type Lists interface {
 	// zero after the last. KindNotFound for an unknown symbol.
 	ETFFetches(ctx context.Context, symbol etf.Symbol, after etf.Cursor, limit int) (page []etf.StoredFetch, next etf.Cursor, err error)
 	// RunsOfETF returns what each of the runs did for the ETF; runs that did nothing for it are not among them.
-	RunsOfETF(ctx context.Context, symbol etf.Symbol, runs []etf.RunID) (map[etf.RunID]etf.RunETF, error)
+	RunsOfETF(ctx context.Context, e etf.ETF, runs []etf.RunID) (map[etf.RunID]etf.RunETF, error)
 	// OriginScores returns the scores of every ETF of an exchange at one origin that count, ascending by symbol and forecast.
 	OriginScores(ctx context.Context, exchange etf.Exchange, model string, horizon int, origin etf.Session) ([]etf.Score, error)
 }
@@ -160,6 +170,11 @@ type Temporal interface {
 	StartDaily(ctx context.Context, in workflows.DailyInput, restart bool) (started bool, err error)
 	// StartBacktest starts the workflow of a backtest, unless it is running or completed (started is false).
 	StartBacktest(ctx context.Context, in workflows.BacktestInput) (started bool, err error)
+	// StartBackfill starts the workflow of a backfill, unless it is running (started is false).
+	StartBackfill(ctx context.Context, in workflows.BackfillInput) (started bool, err error)
+	// PauseBackfill and ResumeBackfill tell a backfill to start no further window, and to go on. KindNotFound if it is not running.
+	PauseBackfill(ctx context.Context, id string) error
+	ResumeBackfill(ctx context.Context, id string) error
 	// Execution returns the newest execution of a workflow ID.
 	Execution(ctx context.Context, workflowID string) (etf.Execution, error)
 	// DailyStatus queries the status of a daily run. It needs a worker: without one the error is KindUnavailable.

@@ -32,7 +32,7 @@ func (s *Service) Provenance(ctx context.Context, id string) (etf.Provenance, er
 	if err != nil {
 		return etf.Provenance{}, err
 	}
-	e, err := s.store.ETF(ctx, f.Symbol)
+	e, err := s.store.ETF(ctx, f.ETF())
 	if err != nil {
 		return etf.Provenance{}, err
 	}
@@ -41,27 +41,27 @@ func (s *Service) Provenance(ctx context.Context, id string) (etf.Provenance, er
 		return p, nil
 	}
 	version := f.DataVersion.Number
-	if p.DataVersion, err = s.store.VersionCause(ctx, f.Symbol, version); err != nil {
+	if p.DataVersion, err = s.store.VersionCause(ctx, f.ETF(), version); err != nil {
 		return p, err
 	}
 	if p.DataVersion.DataVersion != f.DataVersion {
 		return p, anotherVersion(f)
 	}
-	h, err := s.store.HistoryAt(ctx, f.Symbol, version, f.Origin, rowsFitted(f))
+	h, err := s.store.HistoryAt(ctx, f.ETF(), version, f.Origin, rowsFitted(f))
 	if err != nil {
 		return p, err
 	}
 	if p.Rows = len(h.Bars); p.Rows > 0 {
 		p.Used = etf.Window{From: h.Bars[0].Session, To: h.Bars[p.Rows-1].Session}
-		if p.Fetches, err = s.store.BarFetchesAt(ctx, f.Symbol, version, p.Used); err != nil {
+		if p.Fetches, err = s.store.BarFetchesAt(ctx, f.ETF(), version, p.Used); err != nil {
 			return p, err
 		}
 	}
-	if p.Actions, err = s.store.ActionsAt(ctx, f.Symbol, version); err != nil {
+	if p.Actions, err = s.store.ActionsAt(ctx, f.ETF(), version); err != nil {
 		return p, err
 	}
 	p.Actions = slices.DeleteFunc(p.Actions, func(a etf.StatedAction) bool { return a.Status != etf.Accepted })
-	p.Decisions, err = s.store.Decisions(ctx, f.Symbol, version, etf.MaxDecisions)
+	p.Decisions, err = s.store.Decisions(ctx, f.ETF(), version, etf.MaxDecisions)
 	return p, err
 }
 

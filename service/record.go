@@ -124,7 +124,7 @@ func (s *Service) Record(ctx context.Context, f etf.Forecast) (ForecastRecord, e
 	if f.Entered() {
 		return r, nil
 	}
-	e, err := s.store.ETF(ctx, f.Symbol)
+	e, err := s.store.ETF(ctx, f.ETF())
 	if err != nil {
 		return r, err
 	}

@@ -49,7 +49,7 @@ func TestRefetch(t *testing.T) {
 		want   etf.RunID
 	}{
 		{"nothing is stored: the last closed session", nil, 0, id},
-		{"the last stored session", nil, friday - 2, etf.DailyRunID(etf.XNYS, friday-2, []etf.Symbol{"SPY"}, 1)},
+		{"the last stored session, also of an ETF that is behind", nil, friday - 2, etf.DailyRunID(etf.XNYS, friday-2, []etf.Symbol{"SPY"}, 1)},
 		{"after a completed run of this ETF", []etf.Run{recordedRun(id, etf.RunCompleted)}, friday, second},
 		{"after a failed one", []etf.Run{recordedRun(id, etf.RunFailed)}, friday, second},
 	} {

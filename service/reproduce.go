@@ -92,11 +92,15 @@ func (s *Service) Reproduce(ctx context.Context, id string, r Reproducer) (Repro
 	if err != nil {
 		return Reproduction{}, err
 	}
-	e, err := s.store.ETF(ctx, f.Symbol)
+	e, err := s.store.ETF(ctx, f.ETF())
 	if err != nil {
 		return Reproduction{}, err
 	}
-	cal, err := calendar.For(e.Exchange)
+	calendarVersion, err := issue.CalendarVersion(f.Params)
+	if err != nil {
+		return Reproduction{}, err
+	}
+	cal, err := calendar.At(e.Exchange, calendarVersion)
 	if err != nil {
 		return Reproduction{}, err
 	}
@@ -107,7 +111,7 @@ func (s *Service) Reproduce(ctx context.Context, id string, r Reproducer) (Repro
 	read := r.History
 	if read == nil {
 		read = func(ctx context.Context, f etf.Forecast, limit int) (etf.History, error) {
-			return s.store.HistoryAt(ctx, f.Symbol, f.DataVersion.Number, f.Origin, limit)
+			return s.store.HistoryAt(ctx, f.ETF(), f.DataVersion.Number, f.Origin, limit)
 		}
 	}
 	history, err := read(ctx, f, limit)

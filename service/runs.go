@@ -194,6 +194,9 @@ func started(id etf.RunID, x etf.Execution, symbols []etf.Symbol) etf.Run {
 
 // withStatus adds the workflow's own status to a running run; if no worker responds, the recorded counts stand.
 func (s *Service) withStatus(ctx context.Context, id etf.RunID, run etf.Run) joinedRun {
+	if run.Workflow == etf.BackfillRun { // its record has everything
+		return joinedRun{run: run}
+	}
 	ctx, stop := context.WithTimeout(ctx, queryTimeout)
 	defer stop()
 	status, err := s.temporal.DailyStatus(ctx, id.WorkflowID())
@@ -212,6 +215,7 @@ func (s *Service) withStatus(ctx context.Context, id etf.RunID, run etf.Run) joi
 
 // RunQuery selects runs, as the user wrote it.
 type RunQuery struct {
+	Workflow string     // etf.DailyRun or etf.BackfillRun; "" = etf.DailyRun
 	Exchange string     // "" = all
 	Status   string     // "" = all
 	After    etf.Cursor // zero = from the newest
@@ -221,6 +225,12 @@ type RunQuery struct {
 // Filter checks the query and returns the filter for the store and the wanted status ("" = any). Errors are KindInvalid.
 func (q RunQuery) Filter() (filter etf.RunFilter, wanted etf.RunStatus, err error) {
 	var errs []error
+	if filter.Workflow = q.Workflow; q.Workflow == "" {
+		filter.Workflow = etf.DailyRun
+	}
+	if !slices.Contains([]string{etf.DailyRun, etf.BackfillRun}, filter.Workflow) {
+		errs = append(errs, etf.Invalid("workflow", fmt.Sprintf("there is no workflow %q", etf.Clip(q.Workflow, etf.MaxQuoted)), "use "+etf.DailyRun+" or "+etf.BackfillRun))
+	}
 	if q.Exchange != "" {
 		if filter.Exchange, err = etf.ParseExchange(q.Exchange); err != nil {
 			errs = append(errs, err)

@@ -494,7 +494,7 @@ func TestRunsAskTheStore(t *testing.T) {
 	if _, _, err := s.Runs(t.Context(), RunQuery{Exchange: "XNYS", Status: "terminated", Limit: 2}); err != nil {
 		t.Fatal(err)
 	}
-	want := etf.RunFilter{Exchange: etf.XNYS, Statuses: []etf.RunStatus{etf.RunRunning, etf.RunTerminated}}
+	want := etf.RunFilter{Workflow: etf.DailyRun, Exchange: etf.XNYS, Statuses: []etf.RunStatus{etf.RunRunning, etf.RunTerminated}}
 	// Two rows don't match, then one of the last two places is filled.
 	if !reflect.DeepEqual(store.filters, []etf.RunFilter{want, want}) || !slices.Equal(store.limits, []int{2, 2}) {
 		t.Errorf("asked for %+v, up to %v", store.filters, store.limits)
@@ -508,8 +508,14 @@ func TestRunsAskTheStore(t *testing.T) {
 	if err != nil || wanted != etf.RunRunning || !slices.Equal(filter.Statuses, []etf.RunStatus{etf.RunRunning}) {
 		t.Errorf("running reads %v for %s, %v", filter.Statuses, wanted, err)
 	}
-	if filter, wanted, err := (RunQuery{}).Filter(); err != nil || wanted != "" || !reflect.DeepEqual(filter, etf.RunFilter{}) {
+	if filter, wanted, err := (RunQuery{}).Filter(); err != nil || wanted != "" || !reflect.DeepEqual(filter, etf.RunFilter{Workflow: etf.DailyRun}) {
 		t.Errorf("everything is %+v for %q, %v", filter, wanted, err)
+	}
+	if filter, _, err := (RunQuery{Workflow: "backfill"}).Filter(); err != nil || filter.Workflow != etf.BackfillRun {
+		t.Errorf("backfills are %+v, %v", filter, err)
+	}
+	if _, _, err := (RunQuery{Workflow: "weekly"}).Filter(); etf.KindOf(err) != etf.KindInvalid {
+		t.Errorf("an unknown workflow: %v", err)
 	}
 }
 
@@ -544,9 +550,9 @@ func TestRunsRefused(t *testing.T) {
 		{RunQuery{Limit: 0}, []string{"limit"}},
 		{RunQuery{Limit: -1}, []string{"limit"}},
 		{RunQuery{Limit: MaxPage + 1}, []string{"limit"}},
-		{RunQuery{Exchange: "XLON", Limit: 1}, []string{"exchange"}},
+		{RunQuery{Exchange: "XPAR", Limit: 1}, []string{"exchange"}},
 		{RunQuery{Status: "done", Limit: 1}, []string{"status"}},
-		{RunQuery{Exchange: "XLON", Status: "Running"}, []string{"exchange", "status", "limit"}},
+		{RunQuery{Exchange: "XPAR", Status: "Running"}, []string{"exchange", "status", "limit"}},
 	} {
 		_, _, err := s.Runs(t.Context(), c.query)
 		wantProblems(t, err, etf.KindInvalid, c.fields...)

@@ -76,7 +76,7 @@ func TestSchedules(t *testing.T) {
 		{"none", nil, nil},
 		{"one", []etf.Schedule{seoul}, []etf.Schedule{seoul}},
 		{"both, in the order of the exchanges", []etf.Schedule{seoul, newYork}, []etf.Schedule{newYork, seoul}},
-		{"those of others are not ours", []etf.Schedule{{ID: "daily-XLON"}, newYork}, []etf.Schedule{newYork}},
+		{"those of others are not ours", []etf.Schedule{{ID: "daily-XPAR"}, newYork}, []etf.Schedule{newYork}},
 	} {
 		s, _ := withSchedules(c.have...)
 		if got, err := s.Schedules(t.Context()); err != nil || !reflect.DeepEqual(got, c.want) {
@@ -129,16 +129,16 @@ func TestScheduleActions(t *testing.T) {
 	}
 	for name, act := range map[string]action{"pause": pause, "resume": resume, "trigger": trigger} {
 		// Another's schedule exists, but is not ours to act on.
-		other := etf.Schedule{ID: "daily-XLON"}
+		other := etf.Schedule{ID: "daily-XPAR"}
 		for id, says := range map[string]string{
-			"daily-XKRX": "etfcast schedule apply", "daily-XLON": "etfcast schedule list", "daily-xnys": "etfcast schedule list", "": "etfcast schedule list",
+			"daily-XKRX": "etfcast schedule apply", "daily-XPAR": "etfcast schedule list", "daily-xnys": "etfcast schedule list", "": "etfcast schedule list",
 		} {
 			s, temporal := withSchedules(etf.Schedule{ID: "daily-XNYS"}, other)
 			_, err := act(s, id)
 			if all := wantProblems(t, err, etf.KindNotFound, "id"); !strings.Contains(all[0].Remedy, says) {
 				t.Errorf("%s %q: remedy %q, want %q", name, id, all[0].Remedy, says)
 			}
-			if len(temporal.triggered) > 0 || !reflect.DeepEqual(temporal.schedules["daily-XLON"], other) {
+			if len(temporal.triggered) > 0 || !reflect.DeepEqual(temporal.schedules["daily-XPAR"], other) {
 				t.Errorf("%s %q changed something", name, id)
 			}
 		}

@@ -41,6 +41,12 @@ type Deps struct {
 	Schedules map[etf.Exchange]etf.TimeOfDay
 	// DueAfter is how long after its close a session is due.
 	DueAfter DueAfter
+	// Rates and Quotas are the limits of the sources that have others than those of etf.Sources: fetches per second, and requests per
+	// day; 0 means none.
+	Rates  map[string]float64
+	Quotas map[string]int
+	// Keys says whether this process has a source's key; nil = it has none.
+	Keys func(etf.SourceKey) KeyState
 }
 
 // MaxPage is the most runs, findings or ETFs one call lists.
@@ -72,6 +78,9 @@ type Service struct {
 	schedules   map[etf.Exchange]etf.TimeOfDay
 	events      *eventHub
 	dueAfter    DueAfter
+	rates       map[string]float64
+	quotas      map[string]int
+	keys        func(etf.SourceKey) KeyState
 	overview    overviews
 	generations generations
 	watching    deadlineWatch
@@ -90,6 +99,7 @@ func New(d Deps) *Service {
 		store: d.Store, temporal: d.Temporal, anchors: d.Anchors, note: d.CheckpointNote, now: d.Now, sources: d.Sources,
 		models: d.Models, served: d.ServedModel, files: d.Files, remedies: d.Remedies, ui: strings.TrimRight(d.UI, "/"), namespace: d.Namespace,
 		final: d.Final, schedules: d.Schedules, dueAfter: d.DueAfter,
+		rates: d.Rates, quotas: d.Quotas, keys: d.Keys,
 	}
 	if s.now == nil {
 		s.now = time.Now

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"reflect"
+	"slices"
 	"sync"
 	"time"
 
@@ -236,9 +237,9 @@ func (n *snapshot) build(ctx context.Context, b *builder, cur *snapshot) error {
 		b.add(e, entry)
 	}
 	n.until = b.until(n.states)
-	n.whole = &Overview{AsOf: b.now.UTC(), Event: n.marks.newest, Exchanges: b.exchanges(), Items: sortedItems(n.items)}
+	n.whole = &Overview{AsOf: b.now.UTC(), Event: n.marks.newest, Exchanges: []OverviewExchange{}, Items: sortedItems(n.items)}
 	n.parts = map[etf.Exchange]*Overview{}
-	for _, x := range n.whole.Exchanges {
+	for _, x := range b.exchanges() {
 		part := &Overview{AsOf: n.whole.AsOf, Event: n.whole.Event, Waiting: x.Waiting, Exchanges: []OverviewExchange{x}, Items: []*OverviewItem{}}
 		for _, i := range n.whole.Items {
 			if i.ETF.Exchange == x.Exchange {
@@ -246,6 +247,10 @@ func (n *snapshot) build(ctx context.Context, b *builder, cur *snapshot) error {
 			}
 		}
 		n.parts[x.Exchange] = part
+		if x.ETFs == 0 && !slices.Contains(etf.HomeExchanges(), x.Exchange) {
+			continue
+		}
+		n.whole.Exchanges = append(n.whole.Exchanges, x)
 		w := &n.whole.Waiting
 		w.Findings += x.Waiting.Findings
 		w.Warnings += x.Waiting.Warnings

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/etfcast/etfcast/calendar"
 	"github.com/etfcast/etfcast/etf"
@@ -121,7 +122,7 @@ func (s *Service) checkRun(ctx context.Context, r RunRequest) (workflows.DailyIn
 		errs = append(errs, err)
 	}
 	in.Session = session
-	symbols, err := s.checkSymbols(ctx, exchange, r.Symbols)
+	symbols, err := s.checkSymbols(ctx, exchange, session, r.Symbols)
 	if err != nil {
 		// A database that is down must not be reported as a problem with the request.
 		if k := etf.KindOf(err); k != etf.KindInvalid {
@@ -171,8 +172,9 @@ func (s *Service) checkSession(exchange etf.Exchange, text string) (etf.Session,
 	return session, nil
 }
 
-// checkSymbols checks each symbol's form, that it is registered, and that it belongs to the exchange if that is valid.
-func (s *Service) checkSymbols(ctx context.Context, exchange etf.Exchange, texts []string) ([]etf.Symbol, error) {
+// checkSymbols checks each symbol's form, that it is registered, and that it belongs to the exchange and was not delisted before the session,
+// if these are valid.
+func (s *Service) checkSymbols(ctx context.Context, exchange etf.Exchange, session etf.Session, texts []string) ([]etf.Symbol, error) {
 	switch {
 	case texts == nil:
 		return nil, nil
@@ -200,8 +202,12 @@ func (s *Service) checkSymbols(ctx context.Context, exchange etf.Exchange, texts
 	if err != nil {
 		return nil, err
 	}
+	named := make([]etf.Symbol, 0, len(symbols))
 	for _, symbol := range symbols {
 		e, ok := registered[symbol]
+		if ok && !slices.Contains(named, e.Symbol) {
+			named = append(named, e.Symbol)
+		}
 		switch {
 		case !ok:
 			e := unknownSymbol(field[symbol], symbol)
@@ -210,9 +216,12 @@ func (s *Service) checkSymbols(ctx context.Context, exchange etf.Exchange, texts
 			errs = append(errs, etf.Invalid(field[symbol], fmt.Sprintf("%s is registered on %s, not on %s", symbol, e.Exchange, exchange), fmt.Sprintf("start a run of %s for it", e.Exchange)))
 		case e.Retired:
 			errs = append(errs, etf.Invalid(field[symbol], fmt.Sprintf("%s is retired", symbol), "leave it out, or take it back with `etfcast etf retire "+string(symbol)+" --undo` or PATCH /v1/etfs/{symbol}"))
+		case !e.Delisted.IsZero() && session > e.Delisted:
+			errs = append(errs, etf.Invalid(field[symbol], fmt.Sprintf("%s was delisted: its last session was %s, before %s", symbol, e.Delisted, session),
+				"leave it out, run a session until then, or correct the date with `etfcast etf edit "+string(e.Symbol)+" --delisted`"))
 		}
 	}
-	return symbols, joinSome(errs)
+	return named, joinSome(errs)
 }
 
 // mostProblems is how many problems with one request are listed: enough to see what is wrong.
@@ -226,7 +235,8 @@ func joinSome(errs []error) error {
 	return errors.Join(errs...)
 }
 
-// registered returns the symbols that are registered.
+// registered returns the ETFs that the symbols name, by symbol as it was asked for. One that is named by a former symbol has the one that it
+// has now.
 func (s *Service) registered(ctx context.Context, symbols []etf.Symbol) (map[etf.Symbol]etf.ETF, error) {
 	const few = 20 // for more it is cheaper to read the whole registry
 	found := make(map[etf.Symbol]etf.ETF, len(symbols))
@@ -242,9 +252,21 @@ func (s *Service) registered(ctx context.Context, symbols []etf.Symbol) (map[etf
 		}
 		return found, nil
 	}
-	err := s.eachETF(ctx, func(e etf.ETF) error {
+	formers := map[etf.Symbol]etf.ETF{}
+	last := map[etf.Symbol]etf.Session{}
+	err := s.eachETF(ctx, "", func(e etf.ETF) error {
 		found[e.Symbol] = e
+		for _, f := range e.Former {
+			if f.Last >= last[f.Symbol] {
+				formers[f.Symbol], last[f.Symbol] = e, f.Last
+			}
+		}
 		return nil
 	})
+	for symbol, e := range formers {
+		if _, taken := found[symbol]; !taken {
+			found[symbol] = e
+		}
+	}
 	return found, err
 }

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"reflect"
@@ -174,7 +175,7 @@ func TestStartRunRefused(t *testing.T) {
 		fields  []string
 		says    string // in the last problem's message or remedy
 	}{
-		{"everything at once", RunRequest{Workflow: "weekly", Exchange: "XLON", Session: "26.9.2025", Symbols: []string{"spy", "ZZZ"}},
+		{"everything at once", RunRequest{Workflow: "weekly", Exchange: "XPAR", Session: "26.9.2025", Symbols: []string{"spy", "ZZZ"}},
 			[]string{"workflow", "exchange", "session", "symbols[0]", "symbols[1]"}, "ZZZ is not registered"},
 		{"nothing is given", RunRequest{}, []string{"workflow", "exchange"}, `"" is not a known exchange`},
 		{"no workflow", daily(func(r *RunRequest) { r.Workflow = "" }), []string{"workflow"}, "use daily"},
@@ -189,7 +190,7 @@ func TestStartRunRefused(t *testing.T) {
 		{"too many symbols", daily(func(r *RunRequest) { r.Symbols = tooMany }), []string{"symbols"}, "1001 symbols are too many"},
 		{"unknown symbols, one named twice", daily(func(r *RunRequest) { r.Symbols = []string{"SPY", "ZZZ", "YYY", "ZZZ"} }), []string{"symbols[1]", "symbols[2]"}, "etfcast etf add"},
 		{"a symbol of the other exchange", daily(func(r *RunRequest) { r.Symbols = []string{"SPY", "069500"} }), []string{"symbols[1]"}, "069500 is registered on XKRX, not on XNYS"},
-		{"no exchange, so no symbol is on the wrong one", daily(func(r *RunRequest) { r.Exchange, r.Symbols = "", []string{"SPY", "069500"} }), []string{"exchange"}, "use XNYS or XKRX"},
+		{"no exchange, so no symbol is on the wrong one", daily(func(r *RunRequest) { r.Exchange, r.Symbols = "", []string{"SPY", "069500"} }), []string{"exchange"}, "use XNYS, XKRX, XLON, XETR or XTKS"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -328,4 +329,29 @@ func TestStartRunWithoutTheStoreOrTemporal(t *testing.T) {
 		_, _, err := New(Deps{Store: store, Now: atNow}).StartRun(t.Context(), daily(func(r *RunRequest) { r.Session = "2025-09-20" }))
 		wantProblems(t, err, etf.KindInvalid, "session")
 	})
+}
+
+// gone is a record of an ETF that was delisted.
+type gone struct {
+	*record
+	last etf.Session
+}
+
+func (s *gone) ETF(_ context.Context, symbol etf.Symbol) (etf.ETF, error) {
+	return etf.ETF{Symbol: symbol, Exchange: etf.XNYS, Delisted: s.last}, nil
+}
+
+// A run of a delisted ETF is refused for sessions after its last one: it would complete with nothing done.
+func TestStartRunOfDelisted(t *testing.T) {
+	t.Parallel()
+	for last, refused := range map[etf.Session]bool{friday - 1: true, friday: false, 0: false} {
+		svc := New(Deps{Store: &gone{newRecord(), last}, Temporal: newEngine(), Now: atNow})
+		_, _, err := svc.StartRun(t.Context(), daily(func(r *RunRequest) { r.Symbols = []string{"SPY"} }))
+		if (err != nil) != refused {
+			t.Errorf("last session %s: %v", last, err)
+		}
+		if e := etf.Errors(err); refused && (len(e) != 1 || e[0].Field != "symbols[0]" || !strings.Contains(e[0].Message, "its last session was 2025-09-25")) {
+			t.Errorf("%v", err)
+		}
+	}
 }

@@ -1,9 +1,19 @@
 package source
 
 import (
+	"fmt"
+
 	"github.com/etfcast/etfcast/calendar"
 	"github.com/etfcast/etfcast/etf"
 )
+
+// CheckWindow returns an error of KindInvalid for a window that ends before it begins.
+func CheckWindow(w etf.Window) error {
+	if w.To.IsZero() || w.To >= w.From {
+		return nil
+	}
+	return etf.Invalid("window", fmt.Sprintf("the window from %s to %s ends before it begins", w.From, w.To), "end the window on or after its first day")
+}
 
 // ClosedWindow returns q.Window with its end moved back to the last session that had closed at q.AsOf: the bar of a
 // session still in progress is not final, so a source must not return it. If the whole window is later than that, the

@@ -15,6 +15,7 @@ import (
 type memory struct {
 	activities.Backtests // nil, like the next: no test measures
 	activities.BacktestHistory
+	activities.Backfills
 	mu        sync.Mutex
 	symbols   []etf.Symbol
 	fetches   map[string]etf.Fetch
@@ -127,7 +128,7 @@ func (m *memory) ETF(_ context.Context, symbol etf.Symbol) (etf.ETF, error) {
 	return etf.ETF{Symbol: symbol, Exchange: etf.XNYS}, nil
 }
 
-func (m *memory) Due(_ context.Context, x etf.Exchange, _ []etf.Symbol, after etf.Symbol, limit int) ([]etf.ETF, error) {
+func (m *memory) Due(_ context.Context, x etf.Exchange, _ etf.Session, _ []etf.Symbol, after etf.Symbol, limit int) ([]etf.ETF, error) {
 	unlock, err := m.lock()
 	defer unlock()
 	var due []etf.ETF
@@ -155,6 +156,8 @@ func (m *memory) SaveFetch(_ context.Context, f etf.Fetch, a etf.Response) error
 	m.fetches[f.ID], m.responses[f.ID] = f, a
 	return err
 }
+
+func (m *memory) SaveCheck(context.Context, string, string, etf.Session) error { return nil }
 
 func (m *memory) Staged(_ context.Context, fetch string) (etf.Staged, error) {
 	unlock, err := m.lock()
@@ -406,3 +409,25 @@ func (m *memory) Anchor(_ context.Context, scope etf.AnchorScope, _ etf.Checkpoi
 func (m *memory) BacktestWeights(context.Context, etf.Exchange) (string, []etf.BacktestWeights, error) {
 	return "", nil, nil
 }
+
+// The memory's sources are always asked.
+
+func (m *memory) Breaker(_ context.Context, source string) (etf.Breaker, error) {
+	return etf.Breaker{Source: source, State: etf.BreakerClosed}, nil
+}
+
+func (m *memory) ChangeBreaker(_ context.Context, source string, change func(etf.Breaker) etf.Breaker) (etf.Breaker, error) {
+	return change(etf.Breaker{Source: source, State: etf.BreakerClosed}), nil
+}
+
+func (m *memory) TakeQuota(_ context.Context, r etf.QuotaRequest) (etf.QuotaUse, error) {
+	return etf.QuotaUse{}.Take(r)
+}
+
+func (m *memory) RefuseQuota(context.Context, string, etf.Session) error { return nil }
+
+func (m *memory) QuotaUse(context.Context, string, etf.Session) (etf.QuotaUse, error) {
+	return etf.QuotaUse{}, nil
+}
+
+func (m *memory) SourceETFs(context.Context) (map[string][]etf.SourceETF, error) { return nil, nil }

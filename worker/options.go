@@ -22,6 +22,9 @@ type Options struct {
 	// SourceRates limits the fetches per second from a source, over all workers; default: DefaultSourceRates. 0 or
 	// absent means no limit.
 	SourceRates map[string]float64
+	// SourceQuotas limits the requests per day to a source, over all workers; default: DefaultSourceQuotas. 0 or absent means no
+	// limit.
+	SourceQuotas map[string]int
 	// StopTimeout is how long a stopping worker lets running activities finish; default 20 s. Activities that take longer
 	// are cancelled and retried by another worker.
 	StopTimeout time.Duration
@@ -46,6 +49,17 @@ func DefaultSourceRates() map[string]float64 {
 	return rates
 }
 
+// DefaultSourceQuotas returns the requests per day to each source that has a daily quota (etf.SourceTraits).
+func DefaultSourceQuotas() map[string]int {
+	quotas := map[string]int{}
+	for _, s := range etf.Sources() {
+		if s.Quota > 0 {
+			quotas[s.Name] = s.Quota
+		}
+	}
+	return quotas
+}
+
 func (o Options) withDefaults() Options {
 	if o.Cores <= 0 {
 		o.Cores = runtime.GOMAXPROCS(0)
@@ -58,6 +72,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.SourceRates == nil {
 		o.SourceRates = DefaultSourceRates()
+	}
+	if o.SourceQuotas == nil {
+		o.SourceQuotas = DefaultSourceQuotas()
 	}
 	if o.StopTimeout <= 0 {
 		o.StopTimeout = 20 * time.Second

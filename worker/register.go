@@ -19,6 +19,7 @@ func RegisterWorkflows(r sdkworker.WorkflowRegistry) {
 	r.RegisterWorkflowWithOptions(workflows.UpdateETF, workflow.RegisterOptions{Name: workflows.UpdateETFWorkflow})
 	r.RegisterWorkflowWithOptions(workflows.ResolveFinding, workflow.RegisterOptions{Name: workflows.ResolveFindingWorkflow})
 	r.RegisterWorkflowWithOptions(workflows.Backtest, workflow.RegisterOptions{Name: workflows.BacktestWorkflow})
+	r.RegisterWorkflowWithOptions(workflows.Backfill, workflow.RegisterOptions{Name: workflows.BackfillWorkflow})
 	r.RegisterWorkflowWithOptions(workflows.DecideAction, workflow.RegisterOptions{Name: workflows.DecideActionWorkflow})
 }
 
@@ -68,13 +69,14 @@ func registerMain(r sdkworker.ActivityRegistry, d Deps, cores int, now func() ti
 	scoring := d.scoring(now)
 	r.RegisterActivity(&activities.Recording{Store: d.Store, Models: d.modelNames(), Now: now})
 	r.RegisterActivity(&activities.Planning{Registry: d.Store, Runs: d.Store, Watcher: d.Watcher})
-	r.RegisterActivity(&activities.Validating{Fetches: d.Store, Findings: d.Store})
+	r.RegisterActivity(&activities.Validating{Fetches: d.Store, Findings: d.Store, CrossCheck: d.CrossCheck})
 	r.RegisterActivity(&activities.Persisting{Store: d.Store, Scoring: scoring})
 	r.RegisterActivity(&activities.Reviewing{Bars: d.Store, History: d.Store, Scoring: scoring})
 	r.RegisterActivity(d.anchoring())
 	r.RegisterActivity(d.assessing(now))
 	r.RegisterActivity(&activities.Deciding{Store: d.Store, Scoring: scoring})
 	r.RegisterActivity(&activities.DecidingActions{Store: d.Store, Scoring: scoring})
+	r.RegisterActivity(&activities.Backfilling{Store: d.Store, Registry: d.Store, ETFs: d.Store, Runs: d.Store, Now: now})
 	r.RegisterActivity(&activities.BacktestPlanning{Store: d.Store, History: d.Store, Cores: cores})
 }
 
@@ -87,6 +89,6 @@ func registerFit(r sdkworker.ActivityRegistry, d Deps, cores int, now func() tim
 	r.RegisterActivity(&activities.Backtesting{Store: d.Store, History: d.Store, CodeVersion: d.CodeVersion, Fits: fits})
 }
 
-func registerSource(r sdkworker.ActivityRegistry, d Deps, source activities.Source, now func() time.Time) {
-	r.RegisterActivity(&activities.Fetching{Store: d.Store, Source: source, Now: now})
+func registerSource(r sdkworker.ActivityRegistry, d Deps, source activities.Source, quota int, now func() time.Time) {
+	r.RegisterActivity(&activities.Fetching{Store: d.Store, States: d.Store, Source: source, Quota: quota, Now: now})
 }

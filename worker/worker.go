@@ -25,13 +25,17 @@ type Deps struct {
 	Models  []activities.Model // the benchmark first; see activities.Forecasting
 	// ScoreHorizons are the horizons that are scored, distinct and ascending; etf.ScoreHorizons if empty.
 	ScoreHorizons []int
-	CodeVersion   string    // of the running program; part of every forecast's identity
-	Build         etf.Build // of the running program; recorded with every forecast
-	Log           *slog.Logger
+	// CrossCheck is the share of new closes that are compared with a second source (activities.Validating).
+	CrossCheck  float64
+	CodeVersion string    // of the running program; part of every forecast's identity
+	Build       etf.Build // of the running program; recorded with every forecast
+	Log         *slog.Logger
 	// Note makes the text of the ledger's checkpoints.
 	Note etf.CheckpointNote
 	// Checkpoints keeps them outside the database; nil = nowhere.
 	Checkpoints activities.Checkpoints
+	// Calendars tells this process the stored changes of the calendars, if that was not just done; before every activity. May be nil.
+	Calendars func(context.Context) error
 	// Observe is called for every finished attempt of an activity; for metrics. May be nil.
 	Observe func(Activity)
 	// ModelFailed is called for each model that gave no forecast for an ETF; for metrics. May be nil.
@@ -76,6 +80,9 @@ func Run(ctx context.Context, c client.Client, deps Deps, options Options) error
 			}
 		}
 		s.Interceptors = []interceptor.WorkerInterceptor{&activities.Interceptor{Ping: deps.Ping}}
+		if deps.Calendars != nil {
+			s.Interceptors = append(s.Interceptors, &informed{read: deps.Calendars, log: deps.Log})
+		}
 		if deps.Observe != nil { // outermost, so that it sees the error types set by the other
 			s.Interceptors = slices.Insert(s.Interceptors, 0, interceptor.WorkerInterceptor(&observer{queue: queue, observe: deps.Observe}))
 		}
@@ -91,7 +98,7 @@ func Run(ctx context.Context, c client.Client, deps Deps, options Options) error
 	for _, s := range deps.Sources {
 		queue := workflows.SourceTaskQueue(s.Name())
 		w := sdkworker.New(c, queue, finish(options.Source(s.Name()), queue))
-		registerSource(w, deps, s, now)
+		registerSource(w, deps, s, options.SourceQuotas[s.Name()], now)
 		workers = append(workers, w)
 	}
 

@@ -131,7 +131,7 @@ func (b *measuring) run(ctx workflow.Context) (BacktestResult, error) {
 func (b *measuring) measure(ctx workflow.Context, atOnce int) error {
 	for after := etf.Symbol(""); ; {
 		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
-			return workflow.NewContinueAsNewError(ctx, BacktestWorkflow, b.in)
+			return continueAsNew(ctx, BacktestWorkflow, b.in)
 		}
 		actx := workflow.WithActivityOptions(ctx, storePolicy("what is left"))
 		var page activities.PendingETFsResult

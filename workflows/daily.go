@@ -3,6 +3,7 @@ package workflows
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -53,6 +54,8 @@ type daily struct {
 
 	until    time.Time // see UpdateETFInput
 	problems []etf.RunETF
+	open     []string  // the sources that were not asked for some ETF, ascending
+	usedUp   []string  // those whose daily quota is used up, ascending
 	shown    time.Time // when current details were last rendered
 }
 
@@ -65,12 +68,12 @@ func newDaily(ctx workflow.Context, in DailyInput) *daily {
 	after := etf.Symbol("")
 	if p := in.Progress; p != nil {
 		d.info.Counts, d.info.StartedAt = p.Counts, p.StartedAt
-		d.problems, after, d.until = p.Problems, p.After, p.Until
+		d.problems, d.open, d.usedUp, after, d.until = p.Problems, p.SourcesOpen, p.SourcesUsedUp, p.After, p.Until
 		d.held, d.reviewing, d.reviewed = p.Held, p.Reviewing, p.Reviewed
 		d.assessment, d.notAssessed = p.Assessment, p.NotAssessed
 	}
 	d.fan = fanOut{limit: FanOut}
-	d.pages = pager{exchange: in.Exchange, symbols: in.Symbols, after: after, taken: after}
+	d.pages = pager{exchange: in.Exchange, session: in.Session, symbols: in.Symbols, after: after, taken: after}
 	d.recorder = recorder{run: d.info.ID}
 	return d
 }
@@ -118,10 +121,10 @@ func (d *daily) run(ctx workflow.Context) error {
 func (d *daily) continueAsNew(ctx workflow.Context) error {
 	d.pages.clear()
 	d.info.Counts.Due = d.info.Counts.Done()
-	return workflow.NewContinueAsNewError(ctx, DailyWorkflow, DailyInput{
+	return continueAsNew(ctx, DailyWorkflow, DailyInput{
 		Exchange: d.in.Exchange, Session: d.in.Session, Symbols: d.in.Symbols, Attempt: d.in.Attempt, Whole: d.in.Whole, Behind: d.in.Behind,
 		Progress: &DailyProgress{
-			After: d.pages.taken, Counts: d.info.Counts, StartedAt: d.info.StartedAt, Problems: d.problems, Until: d.until,
+			After: d.pages.taken, Counts: d.info.Counts, StartedAt: d.info.StartedAt, Problems: d.problems, SourcesOpen: d.open, SourcesUsedUp: d.usedUp, Until: d.until,
 			Held: d.held, Reviewing: d.reviewing, Reviewed: d.reviewed,
 			Assessment: d.assessment, NotAssessed: d.notAssessed,
 		},
@@ -169,10 +172,21 @@ func (d *daily) collect(ctx workflow.Context) error {
 	return nil
 }
 
+// withNames adds names, separated by commas, to a list, ascending.
+func withNames(list []string, names string) []string {
+	for name := range strings.SplitSeq(names, ", ") {
+		if i, found := slices.BinarySearch(list, name); name != "" && !found {
+			list = slices.Insert(list, i, name)
+		}
+	}
+	return list
+}
+
 func (d *daily) count(ctx workflow.Context, row etf.RunETF) {
 	d.info.Counts.Add(row)
 	d.recorder.add(row)
 	d.held = d.held || row.Held
+	d.open, d.usedUp = withNames(d.open, row.SourcesOpen), withNames(d.usedUp, row.SourcesUsedUp)
 	switch {
 	case row.Outcome == etf.OutcomeFailed, row.Outcome == etf.OutcomeQuarantined, row.Outcome == etf.OutcomeElsewhere,
 		row.ErrorType == activities.TypeModelFailed, row.Held:
@@ -297,6 +311,7 @@ func (d *daily) finish(ctx workflow.Context) error {
 func (d *daily) status() DailyStatus {
 	return DailyStatus{
 		Run: d.info, Active: d.fan.active(), Recent: d.recorder.unrecorded(), Problems: slices.Clone(d.problems), Ledger: d.anchored.String(), Record: d.recordText(),
+		SourcesOpen: d.open, SourcesUsedUp: d.usedUp,
 	}
 }
 

@@ -51,6 +51,12 @@ func dailyDetails(s DailyStatus, elapsed time.Duration, waiting int, lastPage bo
 	if s.Run.Error != "" {
 		writef(&b, "\n%s\n", cell(s.Run.Error, 500))
 	}
+	if len(s.SourcesOpen) > 0 {
+		writef(&b, "\n**Not asked**, because of too many failures: %s. `etfcast source list` shows why and until when.\n", cell(strings.Join(s.SourcesOpen, ", "), 300))
+	}
+	if len(s.SourcesUsedUp) > 0 {
+		writef(&b, "\n**Daily quota used up**: %s. `etfcast source list` shows until when.\n", cell(strings.Join(s.SourcesUsedUp, ", "), 300))
+	}
 	if len(s.Problems) > 0 {
 		b.WriteString("\n| needs attention" + gap + " | stage" + gap + " | outcome" + gap + " | reason |\n|:---|:---|:---|:---|\n")
 		for _, p := range s.Problems {

@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/etfcast/etfcast/activities"
@@ -34,13 +35,17 @@ func newEnvWith(t *testing.T, updateETF func(workflow.Context, UpdateETFInput) (
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(quiet{})
 	env := suite.NewTestWorkflowEnvironment()
-	env.SetTestTimeout(20 * time.Second)
+	env.SetTestTimeout(time.Minute)
+	// As in the workers (worker.Options): with the SDK's own limit of a second, a busy machine looks like a deadlock.
+	env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: 10 * time.Second})
 	env.RegisterWorkflowWithOptions(Tick, workflow.RegisterOptions{Name: TickWorkflow})
 	env.RegisterWorkflowWithOptions(Daily, workflow.RegisterOptions{Name: DailyWorkflow})
 	env.RegisterWorkflowWithOptions(updateETF, workflow.RegisterOptions{Name: UpdateETFWorkflow})
 	env.RegisterWorkflowWithOptions(ResolveFinding, workflow.RegisterOptions{Name: ResolveFindingWorkflow})
 	env.RegisterWorkflowWithOptions(DecideAction, workflow.RegisterOptions{Name: DecideActionWorkflow})
 	env.RegisterWorkflowWithOptions(Backtest, workflow.RegisterOptions{Name: BacktestWorkflow})
+	env.RegisterWorkflowWithOptions(Backfill, workflow.RegisterOptions{Name: BackfillWorkflow})
+	env.RegisterActivity(&activities.Backfilling{})
 	env.RegisterActivity(&activities.BacktestPlanning{})
 	env.RegisterActivity(&activities.Backtesting{})
 	env.RegisterActivity(&activities.DecidingActions{})

@@ -3,6 +3,7 @@ package workflows
 import (
 	"errors"
 	"strings"
+	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
@@ -16,6 +17,7 @@ type failure struct {
 	Type    string
 	Message string
 	Attempt int
+	RetryAt time.Time // when another attempt is worth making; zero if that is not known
 }
 
 // failureOf reads an activity's or a child's error. A cancellation is not a failure: check temporal.IsCanceledError
@@ -26,7 +28,7 @@ func failureOf(err error) failure {
 		f := failure{Type: app.Type(), Message: app.Message()}
 		var detail activities.ErrorDetail
 		if app.HasDetails() && app.Details(&detail) == nil {
-			f.Attempt = int(detail.Attempt)
+			f.Attempt, f.RetryAt = int(detail.Attempt), detail.RetryAt
 		}
 		return f
 	}

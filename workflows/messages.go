@@ -66,7 +66,10 @@ type DailyProgress struct {
 	StartedAt time.Time     `json:"started_at"`
 	// Problems are the newest ETFs that need attention (see DailyStatus), oldest first, at most 20.
 	Problems []etf.RunETF `json:"problems,omitempty"`
-	Until    time.Time    `json:"until,omitzero"` // see UpdateETFInput
+	// SourcesOpen and SourcesUsedUp are those of DailyStatus.
+	SourcesOpen   []string  `json:"sources_open,omitempty"`
+	SourcesUsedUp []string  `json:"sources_used_up,omitempty"`
+	Until         time.Time `json:"until,omitzero"` // see UpdateETFInput
 	// Held says that some ETF's close is held. Reviewing says that every update has ended and the held closes up to Reviewed
 	// have been looked at again.
 	Held      bool       `json:"held,omitempty"`
@@ -105,6 +108,10 @@ type DailyStatus struct {
 	// Problems are the newest ETFs that failed, are quarantined or held, are updated elsewhere or lack a model's forecast, oldest
 	// first, at most 20.
 	Problems []etf.RunETF `json:"problems"`
+	// SourcesOpen are the sources that were not asked for some ETF, because their breakers were open, ascending.
+	SourcesOpen []string `json:"sources_open,omitempty"`
+	// SourcesUsedUp are the sources that were not asked, or refused, because their daily quota is used up, ascending.
+	SourcesUsedUp []string `json:"sources_used_up,omitempty"`
 	// Ledger says what anchoring the heads of the chains came to; empty before it.
 	Ledger string `json:"ledger,omitempty"`
 	// Record says what assessing the record came to; empty before it.

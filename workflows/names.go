@@ -8,12 +8,17 @@ const (
 	UpdateETFWorkflow      = "UpdateETF"
 	ResolveFindingWorkflow = "ResolveFinding"
 	BacktestWorkflow       = "Backtest"
+	BackfillWorkflow       = "Backfill"
 
 	// StatusQuery asks a running or ended workflow for its status. Daily returns a DailyStatus, UpdateETF an etf.RunETF,
-	// ResolveFinding a FindingStatus, Backtest a BacktestStatus.
+	// ResolveFinding a FindingStatus, Backtest a BacktestStatus, Backfill a
+	// BackfillStatus.
 	StatusQuery = "status"
 	// DecideUpdate sends ResolveFinding a person's Decision; it returns the decided etf.Finding.
 	DecideUpdate = "decide"
+	// PauseSignal makes a Backfill start no further window (its argument is true, or there is none), or go on (false). It is one signal,
+	// because Temporal keeps the order only of signals of one name.
+	PauseSignal = "pause"
 )
 
 // The task queues.

@@ -13,6 +13,7 @@ import (
 // pager returns the ETFs due one by one, in ascending order of symbol, reading them a page at a time.
 type pager struct {
 	exchange etf.Exchange
+	session  etf.Session
 	symbols  []etf.Symbol // only these, ascending; empty = all
 	after    etf.Symbol   // every ETF up to here has been read
 	taken    etf.Symbol   // every ETF up to here has been returned
@@ -40,7 +41,7 @@ func (p *pager) request(ctx workflow.Context) {
 	if p.last || p.pending != nil || len(p.queue) > FanOut {
 		return
 	}
-	in := activities.DueETFsInput{Exchange: p.exchange, After: p.after, Limit: duePage}
+	in := activities.DueETFsInput{Exchange: p.exchange, Session: p.session, After: p.after, Limit: duePage}
 	if len(p.symbols) > 0 {
 		in.Symbols, in.After = p.subset(), ""
 	}

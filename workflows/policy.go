@@ -26,6 +26,9 @@ const (
 	// made at the same time.
 	reviewPage = 40
 
+	// mostSeconds is how many sources are asked for a second opinion until one has the session.
+	mostSeconds = 2
+
 	// maxReleased bounds the sessions forecast again because their closes are believed now. As a rule that is one: each
 	// session decides on the one before it.
 	maxReleased = 5
@@ -46,6 +49,30 @@ const (
 	// untilClose is how long before the exchange's next close an update stops waiting for its sources. The rest of it takes
 	// less: three attempts of a fit, and of each of the steps before it.
 	untilClose = 75 * time.Minute
+
+	// openPatience is the longest that an update without the session waits at once for a source that is not asked for now. A breaker
+	// opens for 5 and 10 minutes first: a short outage costs no session, a long one fails the updates as soon as it is known to be long.
+	openPatience = 15 * time.Minute
+
+	// openWaits bounds how often an update waits for such a source. Their number is in the histories of running workflows.
+	openWaits = 20
+	// backfillETFs is how many ETFs of a backfill are filled in at once, and backfillWindows how many of its windows one source has to answer
+	// at the same time: of the 8 fetches of a source, the rest is for the daily runs.
+	backfillETFs    = 6
+	backfillWindows = 3
+
+	// backfillPage is how many ETFs of a backfill one activity returns: symbols only, a few KB.
+	backfillPage = 100
+
+	// backfillTries is how often a window is asked for whose source is unavailable or busy; each time is activities.SourceAttempts attempts.
+	backfillTries = 5
+
+	// failuresInRow is after how many such failures in a row a source is left alone, first for shortestBlock, then twice as long each time,
+	// up to longestBlock. shortWait is the pause before one that is not left alone is asked again.
+	failuresInRow = 3
+	shortestBlock = 5 * time.Minute
+	longestBlock  = time.Hour
+	shortWait     = time.Minute
 
 	// measurePage is how many ETFs of a backtest one activity returns: symbols only, a few KB.
 	measurePage = 100
@@ -74,6 +101,9 @@ var DailyPriority = temporal.Priority{PriorityKey: 2}
 
 // BehindPriority is the lowest: for runs that only fill in the past.
 var BehindPriority = temporal.Priority{PriorityKey: 5}
+
+// BackfillPriority is that of a backfill and of everything it starts.
+var BackfillPriority = BehindPriority
 
 // BacktestPriority is that of a backtest and of everything it starts: no run waits for one.
 var BacktestPriority = BehindPriority
@@ -107,6 +137,13 @@ func storePolicy(summary string) workflow.ActivityOptions {
 	}
 }
 
+// planPolicy is for planning a backfill: a few milliseconds for each ETF.
+func planPolicy(summary string) workflow.ActivityOptions {
+	options := storePolicy(summary)
+	options.StartToCloseTimeout = 15 * time.Minute
+	return options
+}
+
 // assessPolicy is for assessing the record: seconds on an ordinary day, minutes after a long pause. The day waits for it, but not for long.
 func assessPolicy(summary string) workflow.ActivityOptions {
 	options := storePolicy(summary)
@@ -131,6 +168,21 @@ func fetchPolicy(source, summary string, left time.Duration) workflow.ActivityOp
 		StartToCloseTimeout:    5 * time.Minute, // a whole history from a slow source
 		HeartbeatTimeout:       heartbeatTimeout,
 		RetryPolicy:            retrySoon(),
+		Summary:                summary,
+	}
+}
+
+// checkPolicy is for asking a second source for comparison: once, without waiting long, and after those whose first source it is. A
+// fetch keeps half a minute of its time for storing the response.
+func checkPolicy(source, summary string) workflow.ActivityOptions {
+	return workflow.ActivityOptions{
+		TaskQueue:              SourceTaskQueue(source),
+		ScheduleToStartTimeout: 30 * time.Second,
+		ScheduleToCloseTimeout: 90 * time.Second,
+		StartToCloseTimeout:    time.Minute,
+		HeartbeatTimeout:       heartbeatTimeout,
+		RetryPolicy:            &temporal.RetryPolicy{MaximumAttempts: 1},
+		Priority:               temporal.Priority{PriorityKey: 4},
 		Summary:                summary,
 	}
 }

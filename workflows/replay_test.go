@@ -7,13 +7,16 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/etfcast/etfcast/activities"
 	"github.com/etfcast/etfcast/etf"
+	etfworker "github.com/etfcast/etfcast/worker"
 	"github.com/etfcast/etfcast/workflows"
 )
 
@@ -32,12 +35,7 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 	for _, file := range histories(t) {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".json.gz"), func(t *testing.T) {
 			r := worker.NewWorkflowReplayer()
-			r.RegisterWorkflowWithOptions(workflows.Tick, workflow.RegisterOptions{Name: workflows.TickWorkflow})
-			r.RegisterWorkflowWithOptions(workflows.Daily, workflow.RegisterOptions{Name: workflows.DailyWorkflow})
-			r.RegisterWorkflowWithOptions(workflows.UpdateETF, workflow.RegisterOptions{Name: workflows.UpdateETFWorkflow})
-			r.RegisterWorkflowWithOptions(workflows.ResolveFinding, workflow.RegisterOptions{Name: workflows.ResolveFindingWorkflow})
-			r.RegisterWorkflowWithOptions(workflows.Backtest, workflow.RegisterOptions{Name: workflows.BacktestWorkflow})
-			r.RegisterWorkflowWithOptions(workflows.DecideAction, workflow.RegisterOptions{Name: workflows.DecideActionWorkflow})
+			etfworker.RegisterWorkflows(r)
 			if err := r.ReplayWorkflowHistory(silent{}, read(t, file)); err != nil {
 				t.Error(err)
 			}
@@ -45,24 +43,42 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 	}
 }
 
-// A test of the check itself: an UpdateETF that leaves out a step does not replay.
+// Tests of the check itself: a workflow that leaves out a step, or takes two in another order, does not replay.
 func TestChangedWorkflowDoesNotReplay(t *testing.T) {
-	changed := func(ctx workflow.Context, in workflows.UpdateETFInput) (etf.RunETF, error) {
-		in.Sources = nil // fetches nothing
+	fetchesNothing := func(ctx workflow.Context, in workflows.UpdateETFInput) (etf.RunETF, error) {
+		in.Sources = nil
 		return workflows.UpdateETF(ctx, in)
 	}
-	for _, file := range histories(t) {
-		if !strings.HasSuffix(file, "_update_updated.json.gz") {
-			continue
+	looksFirst := func(ctx workflow.Context, in workflows.BackfillInput) (workflows.BackfillResult, error) {
+		actx := workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: time.Minute})
+		if err := workflow.ExecuteActivity(actx, "PendingBackfill", activities.PendingBackfillInput{ID: in.ID}).Get(ctx, nil); err != nil {
+			return workflows.BackfillResult{}, err
 		}
-		r := worker.NewWorkflowReplayer()
-		r.RegisterWorkflowWithOptions(changed, workflow.RegisterOptions{Name: workflows.UpdateETFWorkflow})
-		if err := r.ReplayWorkflowHistory(silent{}, read(t, file)); err == nil {
-			t.Errorf("%s replays on a workflow that does something else", file)
-		}
-		return
+		return workflows.Backfill(ctx, in)
 	}
-	t.Fatal("no history of a plain update")
+	for _, c := range []struct {
+		history, name string
+		changed       any
+	}{
+		{"_update_updated", workflows.UpdateETFWorkflow, fetchesNothing},
+		{"_backfill_completed", workflows.BackfillWorkflow, looksFirst},
+	} {
+		found := false
+		for _, file := range histories(t) {
+			if !strings.HasSuffix(file, c.history+".json.gz") {
+				continue
+			}
+			found = true
+			r := worker.NewWorkflowReplayer()
+			r.RegisterWorkflowWithOptions(c.changed, workflow.RegisterOptions{Name: c.name})
+			if err := r.ReplayWorkflowHistory(silent{}, read(t, file)); err == nil {
+				t.Errorf("%s replays on a workflow that does something else", file)
+			}
+		}
+		if !found {
+			t.Errorf("no history *%s.json.gz", c.history)
+		}
+	}
 }
 
 func read(t *testing.T, file string) *historypb.History {

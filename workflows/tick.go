@@ -133,7 +133,7 @@ func (t *tick) await(ctx workflow.Context, s *TickSession, input DailyInput) err
 
 func (t *tick) again(ctx workflow.Context, in TickInput) error {
 	in.Started = t.sessions
-	return workflow.NewContinueAsNewError(ctx, TickWorkflow, in)
+	return continueAsNew(ctx, TickWorkflow, in)
 }
 
 func (t *tick) result() TickResult { return TickResult{Nominal: t.in.Nominal, Sessions: t.sessions} }

@@ -59,7 +59,7 @@ func (u *update) chain(ctx workflow.Context) error {
 	}
 	var validated activities.ValidateResult
 	if !fetched.Empty {
-		if validated, err = u.validate(ctx, fetched.Fetch); err != nil {
+		if validated, err = u.judge(ctx, fetched.Fetch); err != nil {
 			return err
 		}
 		if validated.FetchWhole {
@@ -70,9 +70,11 @@ func (u *update) chain(ctx workflow.Context) error {
 		}
 	}
 	if !fetched.Empty {
-		if err = u.persist(ctx, fetched, validated); err != nil {
+		if fetched, validated, err = u.store(ctx, fetched, validated); err != nil {
 			return err
 		}
+	}
+	if !fetched.Empty {
 		if err = u.forecastReleased(ctx); err != nil {
 			return err
 		}
@@ -103,13 +105,46 @@ func (u *update) chain(ctx workflow.Context) error {
 	return nil
 }
 
-// fetch tries the sources in order until one has the session. If none has, it uses the first response: it may fill older
-// gaps. If there is no response either, it returns the first source's error.
+// fetch tries the sources in order until one has the session. If none has, it waits for a source that was not asked. Without one it uses
+// the first response: it may fill older gaps. If there is no response either, it returns the first source's error.
 func (u *update) fetch(ctx workflow.Context) (activities.FetchResult, error) {
+	var best *activities.FetchResult
+	sources := u.in.Sources
+	for waits := 0; ; waits++ {
+		result, open, err := u.fetchOnce(ctx, sources)
+		if err == nil && best == nil && !result.HasSession {
+			best = &result
+		}
+		// Histories from before there were breakers and quotas have no such error, so they never wait here.
+		wait := open.next.RetryAt.Sub(workflow.Now(ctx))
+		if err == nil && result.HasSession || len(open.sources) == 0 || waits >= openWaits || wait > openPatience || u.tooLate(ctx, wait) {
+			if err != nil && best != nil && failureOf(err).nextSource() {
+				return *best, nil
+			}
+			return result, err
+		}
+		if err := u.waitForSource(ctx, open.next, max(wait, time.Second)); err != nil {
+			return result, err
+		}
+		if best != nil {
+			sources = open.sources // the others have had their waits
+		}
+	}
+}
+
+// leftOut are the sources that were not asked, and the failure of the one that will be asked again first.
+type leftOut struct {
+	sources []etf.SourceRef
+	next    failure
+}
+
+// fetchOnce tries each of the sources.
+func (u *update) fetchOnce(ctx workflow.Context, sources []etf.SourceRef) (result activities.FetchResult, open leftOut, err error) {
 	var best *activities.FetchResult
 	var bestSource etf.SourceRef
 	var first error
-	for i, ref := range u.in.Sources {
+	u.row.SourcesOpen, u.row.SourcesUsedUp = "", ""
+	for i, ref := range sources {
 		if i > 0 && u.in.Until.After(workflow.GetInfo(ctx).WorkflowStartTime) && workflow.Now(ctx).After(u.in.Until) {
 			break // the time until the next close was used up by the sources before
 		}
@@ -117,30 +152,54 @@ func (u *update) fetch(ctx workflow.Context) (activities.FetchResult, error) {
 		switch {
 		case err == nil && result.HasSession:
 			u.ref, u.row.Source = ref, ref.Name
-			return result, nil
+			return result, leftOut{}, nil
 		case err == nil:
 			if best == nil {
 				best, bestSource = &result, ref
 			}
 		case temporal.IsCanceledError(err) || !failureOf(err).nextSource():
-			return activities.FetchResult{}, err
+			return activities.FetchResult{}, leftOut{}, err
 		default:
 			workflow.GetLogger(ctx).Warn("source failed", "source", ref.Name, "error", err)
 			if first == nil {
 				first = err
+			}
+			f := failureOf(err)
+			switch f.Type {
+			case activities.TypeSourceOpen:
+				u.row.SourcesOpen = strings.TrimPrefix(u.row.SourcesOpen+", "+ref.Name, ", ")
+			case activities.TypeSourceQuota:
+				u.row.SourcesUsedUp = strings.TrimPrefix(u.row.SourcesUsedUp+", "+ref.Name, ", ")
+			default:
+				continue
+			}
+			if f.RetryAt.IsZero() {
+				continue
+			}
+			if open.sources = append(open.sources, ref); len(open.sources) == 1 || f.RetryAt.Before(open.next.RetryAt) {
+				open.next = f
 			}
 		}
 	}
 	switch {
 	case best != nil:
 		u.ref, u.row.Source = bestSource, bestSource.Name
-		return *best, nil
+		return *best, open, nil
 	case first != nil:
-		return activities.FetchResult{}, first
+		return activities.FetchResult{}, open, first
 	default:
-		return activities.FetchResult{}, temporal.NewNonRetryableApplicationError(
+		return activities.FetchResult{}, leftOut{}, temporal.NewNonRetryableApplicationError(
 			fmt.Sprintf("%s has no source; register it with at least one", u.in.Symbol), activities.TypeInvalid, nil)
 	}
+}
+
+// waitForSource waits until a source is asked again.
+func (u *update) waitForSource(ctx workflow.Context, open failure, wait time.Duration) error {
+	workflow.SetCurrentDetails(ctx, fmt.Sprintf("No source that may be asked now has %s %s; trying again in %s. %s", u.in.Symbol, u.in.Session, wait.Truncate(time.Second), cell(open.Message, 500)))
+	defer workflow.SetCurrentDetails(ctx, "")
+	return workflow.NewTimerWithOptions(ctx, wait, workflow.TimerOptions{
+		Summary: "until a source is asked again",
+	}).Get(ctx, nil)
 }
 
 // fetchWhole fetches and validates the whole history from the source that has sent the last sessions, if these are not enough.
@@ -152,15 +211,64 @@ func (u *update) fetchWhole(ctx workflow.Context) (activities.FetchResult, activ
 	if err != nil || fetched.Empty {
 		return fetched, validated, err
 	}
-	validated, err = u.validate(ctx, fetched.Fetch)
+	validated, err = u.judge(ctx, fetched.Fetch)
 	return fetched, validated, err
+}
+
+// judge validates a response, and again with the opinion of a second source if the first result asks for one.
+func (u *update) judge(ctx workflow.Context, fetch string) (activities.ValidateResult, error) {
+	validated, err := u.validate(ctx, fetch, "", len(u.others()) > 0)
+	if err != nil || validated.Check == "" {
+		return validated, err // the result lacks it in histories recorded before there was such a thing
+	}
+	second, err := u.ask(ctx, validated.Check)
+	if err != nil {
+		return validated, err
+	}
+	return u.validate(ctx, fetch, second, false)
+}
+
+// others are the sources after the one whose response is used: those before it have failed, or lack the session.
+func (u *update) others() []etf.SourceRef {
+	for i, ref := range u.in.Sources {
+		if ref == u.ref {
+			return u.in.Sources[i+1:]
+		}
+	}
+	return nil
+}
+
+// ask fetches the new session from the next sources for comparison, and returns the first fetch that has it, "" if none has. What goes
+// wrong there is not the update's concern, and it does not wait for it: each source is asked once.
+func (u *update) ask(ctx workflow.Context, why string) (fetch string, err error) {
+	u.row.Stage = etf.StageFetch
+	others := u.others()
+	for _, ref := range others[:min(len(others), mostSeconds)] {
+		if ref.Name == u.ref.Name {
+			continue // the same provider is no second opinion
+		}
+		options := checkPolicy(ref.Name, fmt.Sprintf("%s %s from %s, to compare (%s)", u.in.Symbol, u.in.Session, ref.Name, why))
+		var result activities.FetchResult
+		err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), fetching.Fetch, activities.FetchInput{
+			Symbol: u.in.Symbol, Exchange: u.in.Exchange, Currency: u.in.Currency, Session: u.in.Session, Ref: ref.Ref, Run: u.in.Run, Check: true,
+		}).Get(ctx, &result)
+		switch {
+		case temporal.IsCanceledError(err):
+			return "", err
+		case err != nil:
+			workflow.GetLogger(ctx).Warn("no second opinion", "source", ref.Name, "error", err)
+		case result.HasSession:
+			return result.Fetch, nil
+		}
+	}
+	return "", nil
 }
 
 // fetchFrom fetches from one source, and again after each of its waits while its responses lack the session.
 func (u *update) fetchFrom(ctx workflow.Context, ref etf.SourceRef) (activities.FetchResult, error) {
 	input := activities.FetchInput{
 		Symbol: u.in.Symbol, Exchange: u.in.Exchange, Currency: u.in.Currency, Session: u.in.Session,
-		Ref: ref.Ref, Run: u.in.Run, Until: u.in.Until, Whole: u.whole,
+		Ref: ref.Ref, Run: u.in.Run, Until: u.in.Until, Whole: u.whole, Basis: etf.SeriesBasis(u.in.Sources),
 	}
 	traits := etf.Source(ref.Name)
 	for attempt := 0; ; attempt++ {
@@ -214,13 +322,13 @@ func (u *update) waitForSession(ctx workflow.Context, source string, wait time.D
 	}).Get(ctx, nil)
 }
 
-func (u *update) validate(ctx workflow.Context, fetch string) (activities.ValidateResult, error) {
+func (u *update) validate(ctx workflow.Context, fetch, second string, canCheck bool) (activities.ValidateResult, error) {
 	u.row.Stage, u.row.Attempts = etf.StageValidate, 0
 	ctx = workflow.WithActivityOptions(ctx, storePolicy(fmt.Sprintf("%s %s", u.in.Symbol, u.in.Session)))
 	var result activities.ValidateResult
 	err := workflow.ExecuteActivity(ctx, validating.Validate, activities.ValidateInput{
 		Fetch: fetch, Symbol: u.in.Symbol, Exchange: u.in.Exchange, Session: u.in.Session,
-		Whole: u.whole, CanFetchWhole: !u.whole,
+		Whole: u.whole, CanFetchWhole: !u.whole, CanCheck: canCheck, Second: second,
 	}).Get(ctx, &result)
 	if err == nil {
 		u.row.Findings, u.row.Attempts = result.Findings, int(result.Attempt)
@@ -228,22 +336,67 @@ func (u *update) validate(ctx workflow.Context, fetch string) (activities.Valida
 	return result, err
 }
 
-func (u *update) persist(ctx workflow.Context, fetched activities.FetchResult, validated activities.ValidateResult) error {
+// store persists a response. If what its rows are judged by changes before they are stored, it has them judged again; what it returns is
+// what was stored, and how that was judged.
+func (u *update) store(ctx workflow.Context, fetched activities.FetchResult, validated activities.ValidateResult) (activities.FetchResult, activities.ValidateResult, error) {
+	for again := 1; !fetched.Empty; again++ {
+		done, err := u.persist(ctx, fetched, validated)
+		if err != nil || done {
+			return fetched, validated, err
+		}
+		if err = judgeAgain(ctx, again); err != nil {
+			return fetched, validated, err
+		}
+		// A second source has been asked already if it was to be: the store has what it said.
+		if validated, err = u.validate(ctx, fetched.Fetch, "", false); err == nil && validated.FetchWhole {
+			fetched, validated, err = u.fetchWhole(ctx)
+		}
+		if err != nil {
+			return fetched, validated, err
+		}
+	}
+	return fetched, validated, nil
+}
+
+// mostJudged is how often rows are judged again before they are stored. Each time, somebody else's write to the ETF or its exchange has come
+// in between; with the pauses, that is hours of such writes.
+const mostJudged = 20
+
+// judgeAgain pauses before rows are judged for another time. Persist's result does not ask for that in histories recorded before it could,
+// so that their replay never comes here.
+func judgeAgain(ctx workflow.Context, again int) error {
+	if again > mostJudged {
+		return temporal.NewNonRetryableApplicationError(fmt.Sprintf("what the rows are judged by has changed %d times before they were stored", again), activities.TypeConflict, nil)
+	}
+	if again == 1 {
+		return nil
+	}
+	return workflow.NewTimerWithOptions(ctx, min(time.Second<<(again-2), longestJudgePause), workflow.TimerOptions{Summary: "until the rows are judged again"}).Get(ctx, nil)
+}
+
+// longestJudgePause is far longer than any transaction.
+const longestJudgePause = 10 * time.Minute
+
+// persist stores a response's rows; done is false if they have to be judged again.
+func (u *update) persist(ctx workflow.Context, fetched activities.FetchResult, validated activities.ValidateResult) (done bool, err error) {
 	u.row.Stage, u.row.Attempts = etf.StagePersist, 0
 	ctx = workflow.WithActivityOptions(ctx, storePolicy(fmt.Sprintf("%s %s: %d rows", u.in.Symbol, u.in.Session, fetched.Rows)))
 	var result activities.PersistResult
-	err := workflow.ExecuteActivity(ctx, persisting.Persist, activities.PersistInput{
-		Fetch: fetched.Fetch, Whole: validated.TakeOver, Listed: validated.Listed,
+	err = workflow.ExecuteActivity(ctx, persisting.Persist, activities.PersistInput{
+		Fetch: fetched.Fetch, Whole: validated.TakeOver, Listed: validated.Listed, CanJudge: true,
 	}).Get(ctx, &result)
+	if err == nil && result.JudgeAgain {
+		return false, nil
+	}
 	if err == nil {
 		u.row.RowsNew, u.row.RowsUnchanged, u.row.RowsRevised = result.New, result.Unchanged, result.Revised
 		u.row.RowsQuarantined, u.row.Attempts = result.Quarantined, int(result.Attempt)
 		u.released = result.Released
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
-	return endWaiting(ctx, result.Settled)
+	return true, endWaiting(ctx, result.Settled)
 }
 
 // endWaiting cancels the workflows that wait for decisions on findings which the data no longer need. Most findings have

@@ -106,6 +106,141 @@ func TestUpdateETFAllSourcesFail(t *testing.T) {
 	env.AssertExpectations(t)
 }
 
+// opens is the error of a source that is not asked until the instant.
+func opens(message string, until time.Time) error {
+	return temporal.NewNonRetryableApplicationError(message, activities.TypeSourceOpen, nil, activities.ErrorDetail{Attempt: 1, RetryAt: until})
+}
+
+// While every source that could help has an open breaker, the update waits for the first one to be asked again, but not for one that
+// has been failing for long.
+func TestUpdateETFWaitsForBreakers(t *testing.T) {
+	start := time.Date(2025, 9, 26, 21, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		name  string
+		open  time.Duration // of the first source's breaker
+		left  time.Duration
+		waits bool
+	}{
+		{"five minutes", 5 * time.Minute, 20 * time.Hour, true},
+		{"over already", -time.Second, 20 * time.Hour, true},
+		{"twenty minutes", 20 * time.Minute, 20 * time.Hour, false},
+		{"the exchange closes before", 10 * time.Minute, 6 * time.Minute, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			env := newEnv(t)
+			env.SetStartTime(start)
+			in := spy
+			in.Until = start.Add(c.left)
+			env.OnActivity(fetching.Fetch, mock.Anything, from("SPY")).Return(activities.FetchResult{}, opens("yahoo is not asked", start.Add(c.open))).Once()
+			asked := env.OnActivity(fetching.Fetch, mock.Anything, from("SPY.csv")).Return(activities.FetchResult{}, typed(activities.TypeSourceNotFound, "file: none", 1)).Once()
+			if c.waits {
+				env.OnActivity(fetching.Fetch, mock.Anything, from("SPY")).Return(hasSession, nil).Once().NotBefore(asked)
+				expectStored(env, etf.Persisted{New: 1})
+			}
+			env.ExecuteWorkflow(UpdateETF, in)
+			if c.waits {
+				if row := result[etf.RunETF](t, env); row.Source != "yahoo" || row.SourcesOpen != "" {
+					t.Errorf("got %+v", row)
+				}
+				if waited := env.Now().Sub(start); waited < c.open {
+					t.Errorf("it waited for %s", waited)
+				}
+			} else if row := wantFailed(t, env, activities.TypeSourceOpen); row.SourcesOpen != "yahoo" {
+				t.Errorf("got %+v", row)
+			}
+			env.AssertExpectations(t)
+		})
+	}
+}
+
+// A breaker that stays half open for ever does not make an update wait for ever.
+func TestUpdateETFWaitsForBreakersBounded(t *testing.T) {
+	env := newEnv(t)
+	in := spy
+	in.Sources = in.Sources[:1]
+	times := 0
+	env.OnActivity(fetching.Fetch, mock.Anything, from("SPY")).Return(func(context.Context, activities.FetchInput) (activities.FetchResult, error) {
+		times++
+		return activities.FetchResult{}, opens("yahoo is not asked", env.Now().Add(20*time.Second))
+	})
+	env.ExecuteWorkflow(UpdateETF, in)
+	wantFailed(t, env, activities.TypeSourceOpen)
+	if times != openWaits+1 {
+		t.Errorf("asked %d times", times)
+	}
+}
+
+// If a source responds without the session while another is not asked, only that one is asked again; without it the response is used.
+func TestUpdateETFWaitsForBreakersWithoutTheSession(t *testing.T) {
+	start := time.Date(2025, 9, 26, 21, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		name string
+		then error
+		want string
+	}{{"it is back", nil, "yahoo"}, {"it fails", typed(activities.TypeSourceDenied, "yahoo: no", 1), "file"}} {
+		t.Run(c.name, func(t *testing.T) {
+			env := newEnv(t)
+			env.SetStartTime(start)
+			in := spy
+			in.Until = start.Add(20 * time.Hour)
+			env.OnActivity(fetching.Fetch, mock.Anything, from("SPY")).Return(activities.FetchResult{}, opens("yahoo is not asked", start.Add(5*time.Minute))).Once()
+			env.OnActivity(fetching.Fetch, mock.Anything, from("SPY.csv")).Return(lacksSession, nil).Once()
+			back := hasSession
+			if c.then != nil {
+				back = activities.FetchResult{}
+			}
+			env.OnActivity(fetching.Fetch, mock.Anything, from("SPY")).Return(back, c.then).Once()
+			if c.then == nil {
+				expectStored(env, etf.Persisted{New: 1})
+			} else {
+				env.OnActivity(validating.Validate, mock.Anything, mock.Anything).Return(activities.ValidateResult{Attempt: 1}, nil).Once()
+				expectPersisted(env, etf.Persisted{New: 1})
+			}
+			env.ExecuteWorkflow(UpdateETF, in)
+			var row etf.RunETF
+			if c.then == nil {
+				row = result[etf.RunETF](t, env)
+			} else {
+				row = wantFailed(t, env, activities.TypeSessionMissing)
+			}
+			if row.Source != c.want {
+				t.Errorf("got %+v", row)
+			}
+			env.AssertExpectations(t)
+		})
+	}
+}
+
+// A source whose quota is used up is left for the next one at once, and named in the row.
+func TestUpdateETFQuotaUsedUp(t *testing.T) {
+	env := newEnv(t)
+	start := time.Date(2025, 9, 26, 21, 0, 0, 0, time.UTC)
+	env.SetStartTime(start)
+	env.OnActivity(fetching.Fetch, mock.Anything, from("SPY")).Return(activities.FetchResult{},
+		temporal.NewNonRetryableApplicationError("used up", activities.TypeSourceQuota, nil, activities.ErrorDetail{Attempt: 1, RetryAt: start.Add(3 * time.Hour)})).Once()
+	env.OnActivity(fetching.Fetch, mock.Anything, from("SPY.csv")).Return(hasSession, nil).Once()
+	expectStored(env, etf.Persisted{New: 1})
+	env.SetOnTimerScheduledListener(func(_ string, d time.Duration) { t.Errorf("it waits for %s", d) })
+	env.ExecuteWorkflow(UpdateETF, spy)
+	if row := result[etf.RunETF](t, env); row.Source != "file" || row.SourcesUsedUp != "yahoo" || row.SourcesOpen != "" || row.Outcome != etf.OutcomeUpdated {
+		t.Errorf("got %+v", row)
+	}
+	env.AssertExpectations(t)
+}
+
+// A source whose breaker is open is named in the row, although another source has the session.
+func TestUpdateETFNamesOpenSources(t *testing.T) {
+	env := newEnv(t)
+	env.OnActivity(fetching.Fetch, mock.Anything, from("SPY")).Return(activities.FetchResult{}, opens("yahoo is not asked", time.Now().Add(time.Hour))).Once()
+	env.OnActivity(fetching.Fetch, mock.Anything, from("SPY.csv")).Return(hasSession, nil).Once()
+	expectStored(env, etf.Persisted{New: 1})
+	env.ExecuteWorkflow(UpdateETF, spy)
+	if row := result[etf.RunETF](t, env); row.Source != "file" || row.SourcesOpen != "yahoo" || row.Outcome != etf.OutcomeUpdated {
+		t.Errorf("got %+v", row)
+	}
+	env.AssertExpectations(t)
+}
+
 func TestUpdateETFSessionComesLate(t *testing.T) {
 	env := newEnv(t)
 	env.SetStartTime(time.Date(2025, 9, 26, 21, 30, 0, 0, time.UTC))
@@ -130,7 +265,7 @@ func TestUpdateETFSessionMissing(t *testing.T) {
 	env.OnActivity(fetching.Fetch, mock.Anything, from("SPY")).Return(lacksSession, nil).Times(4)
 	env.OnActivity(fetching.Fetch, mock.Anything, from("SPY.csv")).Return(activities.FetchResult{Fetch: "f9", Rows: 2, Attempt: 1}, nil).Once()
 	expectValidated(env, activities.ValidateResult{Findings: 2, Attempt: 1})
-	env.OnActivity(persisting.Persist, mock.Anything, activities.PersistInput{Fetch: "f0"}).
+	env.OnActivity(persisting.Persist, mock.Anything, activities.PersistInput{Fetch: "f0", CanJudge: true}).
 		Return(activities.PersistResult{Persisted: etf.Persisted{New: 2, Unchanged: 13}, Attempt: 1}, nil).Once()
 	env.ExecuteWorkflow(UpdateETF, spy)
 	wantRow(t, wantFailed(t, env, activities.TypeSessionMissing), etf.RunETF{

@@ -26,12 +26,12 @@ func TestUpdateETFTakesARestatedSeriesOver(t *testing.T) {
 	env.OnActivity(fetching.Fetch, mock.Anything, fetchOf(true)).
 		Return(activities.FetchResult{Fetch: "f2", Rows: 5000, Last: friday, HasSession: true, Attempt: 1}, nil).Once()
 	env.OnActivity(validating.Validate, mock.Anything, activities.ValidateInput{
-		Fetch: "f1", Symbol: "SPY", Exchange: etf.XNYS, Session: friday, CanFetchWhole: true,
+		Fetch: "f1", Symbol: "SPY", Exchange: etf.XNYS, Session: friday, CanFetchWhole: true, CanCheck: true,
 	}).Return(activities.ValidateResult{FetchWhole: true, Attempt: 1}, nil).Once()
 	env.OnActivity(validating.Validate, mock.Anything, activities.ValidateInput{
-		Fetch: "f2", Symbol: "SPY", Exchange: etf.XNYS, Session: friday, Whole: true,
+		Fetch: "f2", Symbol: "SPY", Exchange: etf.XNYS, Session: friday, Whole: true, CanCheck: true,
 	}).Return(activities.ValidateResult{TakeOver: true, Findings: 1, Attempt: 1}, nil).Once()
-	env.OnActivity(persisting.Persist, mock.Anything, activities.PersistInput{Fetch: "f2", Whole: true}).
+	env.OnActivity(persisting.Persist, mock.Anything, activities.PersistInput{Fetch: "f2", Whole: true, CanJudge: true}).
 		Return(activities.PersistResult{Persisted: etf.Persisted{New: 1, Revised: 4999}, Settled: []string{"a", "b"}, Attempt: 1}, nil).Once()
 	// The first finding has no workflow, the second one waits.
 	env.OnRequestCancelExternalWorkflow(mock.Anything, FindingID("a"), "").Return(errors.New("not found")).Once()
@@ -54,7 +54,7 @@ func TestUpdateETFWithACutHistory(t *testing.T) {
 	expectValidated(env, activities.ValidateResult{
 		QuarantinedNew: true, OnNew: []activities.FindingRef{{ID: "x", Rule: "restated_series"}}, Findings: 1, Errors: 1, Attempt: 1,
 	})
-	env.OnActivity(persisting.Persist, mock.Anything, activities.PersistInput{Fetch: "f1"}).
+	env.OnActivity(persisting.Persist, mock.Anything, activities.PersistInput{Fetch: "f1", CanJudge: true}).
 		Return(activities.PersistResult{Persisted: etf.Persisted{New: 1, Quarantined: 1}, Attempt: 1}, nil).Once()
 	env.OnWorkflow(ResolveFindingWorkflow, mock.Anything, mock.Anything).Return(nil, nil).Once()
 	env.ExecuteWorkflow(UpdateETF, spyFromFile)
@@ -87,7 +87,7 @@ func TestUpdateETFRefetches(t *testing.T) {
 	env.OnActivity(validating.Validate, mock.Anything, activities.ValidateInput{
 		Fetch: "f1", Symbol: "SPY", Exchange: etf.XNYS, Session: friday, Whole: true,
 	}).Return(activities.ValidateResult{TakeOver: true, Attempt: 1}, nil).Once()
-	env.OnActivity(persisting.Persist, mock.Anything, activities.PersistInput{Fetch: "f1", Whole: true}).
+	env.OnActivity(persisting.Persist, mock.Anything, activities.PersistInput{Fetch: "f1", Whole: true, CanJudge: true}).
 		Return(activities.PersistResult{Persisted: etf.Persisted{Unchanged: 16}, Attempt: 1}, nil).Once()
 	env.OnActivity(forecasting.Forecast, mock.Anything, mock.Anything).Return(activities.ForecastResult{Attempt: 1}, nil).Once()
 	env.ExecuteWorkflow(UpdateETF, in)
@@ -102,7 +102,7 @@ func TestUpdateETFPassesOnTheListing(t *testing.T) {
 	env := newEnv(t)
 	env.OnActivity(fetching.Fetch, mock.Anything, mock.Anything).Return(hasSession, nil).Once()
 	expectValidated(env, activities.ValidateResult{Listed: friday - 99, Attempt: 1})
-	env.OnActivity(persisting.Persist, mock.Anything, activities.PersistInput{Fetch: "f1", Listed: friday - 99}).
+	env.OnActivity(persisting.Persist, mock.Anything, activities.PersistInput{Fetch: "f1", Listed: friday - 99, CanJudge: true}).
 		Return(activities.PersistResult{Persisted: etf.Persisted{New: 1, Revised: 300}, Attempt: 1}, nil).Once()
 	env.OnActivity(forecasting.Forecast, mock.Anything, mock.Anything).Return(activities.ForecastResult{Appended: 1, Attempt: 1}, nil).Once()
 	env.ExecuteWorkflow(UpdateETF, spy)

@@ -27,12 +27,17 @@ if sys.version_info < (3, 11, 8):
 
 # (operations, fields, messages, the reason why the document can't say it); all three are regular expressions for the whole text.
 STATED = [
-    (r"list\w+|getRun|getBacktest", r"cursor", r".*", "a cursor is opaque, and belongs to one query"),
-    (r".*", r"session|sessions\[\d+\]|from|to|origin|ex|record|pay|announced|listed|values\[\d+\]\.session", r"the year of .* is out of range",
+    (r"list\w+|getRun|getBacktest|getBackfill", r"cursor", r".*", "a cursor is opaque, and belongs to one query"),
+    (r".*", r"session|sessions\[\d+\]|from|to|origin|ex|record|pay|announced|listed|delisted|last|values\[\d+\]\.session", r"the year of .* is out of range",
      "format: date has no bounds; info.description names the years"),
     (r".*", r"session|sessions\[\d+\]|from|to|origin|ex|listed|values\[\d+\]\.session|entries\[\d+\]\.\w+", r".* is out of range for the calendar of .*",
      "calendars end some years ahead; each release moves the end"),
-    (r"editETF", r"listed", r'".*" is not a date', "its pattern allows the empty text, and the 30th of February"),
+    (r"createETF|editETF", r"isin", r'".*" is not an ISIN: its check digit would be .', "a pattern can't compute a check digit"),
+    (r"createETF|editETF|renameETF", r"delisted|last", r".* is (before the listing|after the delisting|not after) .*", "fields can't be compared"),
+    (r"renameETF", r"last", r".* is (not a trading day of .*|in the future|out of range for the calendar of .*)|the year of .* is out of range", "the document has no calendar and no now"),
+    (r"renameETF", r"to", r".* has that symbol already", "parameters can't be compared with fields"),
+    (r"importETFs", r".*", r".*", "the document can't say what a file in CSV must have"),
+    (r"editETF", r"listed|delisted", r'".*" is not a date', "its pattern allows the empty text, and the 30th of February"),
     (r"list\w+", r"as_of", r'".*" is neither an instant nor a data version|.* is in the future; .*|.* has no data version .*',
      "two notations in one parameter: a pattern knows no months of 30 days, and no now"),
     (r"listFindings", r"as_of", r"data versions are those of one ETF", "needs symbol: parameters can't require one another"),
@@ -47,13 +52,20 @@ STATED = [
     (r"createBacktest", r"as_of", r".* is not an instant|.* is in the future; .*", "a pattern knows no months of 30 days, and no now"),
     (r"createBacktest", r"from", r"the first origin .* is after the last, .*", "members can't be compared"),
     (r"createBacktest", r"origins_every", r"that would be some .* forecasts; .*", "depends on what is stored"),
+    (r"createBackfill", r"symbols\[\d+\]", r".* is not registered|.* is registered on .*, not on .*|.* has no source .*", "depends on what is stored"),
+    (r"createBackfill", r"source", r"there is no source .*", "depends on the configured sources"),
+    (r"createBackfill", r"from", r"the first session is missing|.* has no session from .*|no session from .* on has closed; .*|the calendar of .* begins on .*", "needed without refetch; depends on the calendar and the clock"),
+    (r"createBackfill|listGaps", r"to", r".* is before .*|.* has not closed; .*", "members can't be compared; depends on the clock"),
+    (r"createBackfill", r"refetch", r"the whole history is fetched again, not a window of it", "members can't exclude one another"),
     (r"createRun", r"symbols\[\d+\]", r".* is not registered|.* is retired", "depends on what is stored"),
     (r"getFreshness|createRun|checkFile|listOriginScores", r"session|origin", r".* (has not closed yet|does not close until|is not a trading day|does not trade|is after|is outside|is before).*",
      "depends on the exchange's calendar and the clock"),
     (r"listScores|listOriginScores|getScoreboard|getLatestForecast|listForecasts|listEntries", r"model", r'".*" is not the name of a model|there is no model .*', "depends on the configured models and on what is stored"),
     (r"listScores", r"symbol", r".* is not registered", "depends on what is stored"),
     (r"listFindings", r"rule", r"there is no rule .*", "rules come with releases: an enum would make a new one a breaking change"),
-    (r"createETF|editETF", r"sources\[\d+\](\.name)?", r"there is no source .*|.* is named twice|.* given twice.*", "depends on the configured sources"),
+    (r"changeCalendar", r"session", r".* is (not a trading day of|out of range for the calendar of) .*|.* is more than .* days ago|\".*\" is not a date", "the document has no calendar and no now"),
+    (r"createETF", r"listed", r".* was the symbol of .*", "depends on what is stored"),
+    (r"createETF|editETF|renameETF", r"sources\[\d+\](\.name)?", r"there is no source .*|.* is named twice|.* given twice.*", "depends on the configured sources"),
     (r"createETF|editETF", r"listed", r".* is in the future", "depends on the clock"),
     (r"createETF|editETF", r"currency", r".*", "which currencies there are, and whether bars are stored"),
     (r"editETF", r"body", r"nothing to change is named", "by and why alone, or nulls: a schema for this would be one for each combination"),
@@ -77,8 +89,12 @@ STATED = [tuple(re.compile(p, re.DOTALL) for p in row[:3]) for row in STATED]
 # Operations that can't succeed twice, or only at a certain time. prepare.py has made an entry.
 NEVER_ACCEPTED = {
     "createEntries",  # an ETF and origin can be entered once, and before the next open
+    "cancelBackfill",  # needs a running backfill, like the next two
+    "pauseBackfill",
+    "resumeBackfill",
     "cancelBacktest",  # like the next
     "getBacktestReport",  # needs a completed backtest
+    "importETFs",  # needs a file that fits its columns
     "cancelRun",  # needs a run that is still running
 }
 

@@ -18,8 +18,10 @@ if [ -z "${FUZZ_SERVER:-}" ]; then
 fi
 
 work=$(mktemp -d)
-# Requests name source yahoo, too: nothing listens there, and no request leaves this machine.
-bin/etfcast up --demo --listen "127.0.0.1:$PORT" --yahoo-base-url http://127.0.0.1:9 >"$work/out" 2>"$work/log" &
+# Requests name sources of the internet, too: nothing listens there, and no request leaves this machine.
+nowhere=()
+for source in yahoo tiingo alphavantage eodhd naver krx; do nowhere+=("--$source-base-url" http://127.0.0.1:9); done
+bin/etfcast up --demo --listen "127.0.0.1:$PORT" "${nowhere[@]}" >"$work/out" 2>"$work/log" &
 server=$!
 trap 'kill $server 2>/dev/null || true; wait $server 2>/dev/null || true; rm -rf "$work"' EXIT
 # The demo has its data when it says how the earlier forecasts have fared.

@@ -130,6 +130,199 @@ type ActionPage struct {
 	NextCursor *string `json:"next_cursor"`
 }
 
+// Backfill A backfill of missing history.
+//
+// Example: {"attempt":1,"counts":{"etfs":2,"etfs_done":1,"etfs_failed":0,"requests":5,"rows_new":7198,"rows_quarantined":2,"rows_revised":0,"rows_unchanged":12,"sessions":10434,"sessions_done":7200,"still_missing":0},"error":null,"exchange":"XNYS","finished_at":null,"from":"2005-01-03","id":"0123456789abcdef0123456789abcdef","links":{"run":"/v1/runs/backfill:0123456789abcdef0123456789abcdef","self":"/v1/backfills/0123456789abcdef0123456789abcdef","temporal":null},"pace":{"left_s":7,"percent":69,"sessions_per_s":412.5,"sessions_to_come":3234},"paused":false,"refetch":false,"run":"backfill:0123456789abcdef0123456789abcdef","source":null,"started_at":"2026-11-27T14:51:54.704586Z","status":"running","symbols":["QQQ","SPY"],"to":"2025-09-26","waits_for":null,"waits_until":null,"workflow_id":"backfill/0123456789abcdef0123456789abcdef"}
+type Backfill struct {
+	// Id Safe in a URL path.
+	Id string `json:"id"`
+
+	// WorkflowId The workflow ID in Temporal.
+	WorkflowId string `json:"workflow_id"`
+
+	// Run The ID of its run, which its fetches name.
+	Run      string   `json:"run"`
+	Exchange Exchange `json:"exchange"`
+
+	// Symbols The ETFs that were named; empty = every ETF of the exchange.
+	Symbols []Symbol `json:"symbols"`
+	From    Session  `json:"from"`
+	To      Session  `json:"to"`
+
+	// Source The only source that is asked; null for each ETF's sources, in order.
+	Source *string `json:"source"`
+
+	// Refetch The whole history is fetched again and taken over where it differs.
+	Refetch bool `json:"refetch"`
+
+	// Attempt 1, or more if the same is asked for again.
+	Attempt int       `json:"attempt"`
+	Status  RunStatus `json:"status"`
+
+	// Paused It starts no further window until it is resumed.
+	Paused bool           `json:"paused"`
+	Counts BackfillCounts `json:"counts"`
+	Pace   BackfillPace   `json:"pace"`
+
+	// WaitsFor What it waits for, such as a quota; null if for nothing.
+	WaitsFor *string `json:"waits_for"`
+
+	// WaitsUntil How long it waits.
+	WaitsUntil *time.Time `json:"waits_until"`
+
+	// Error Why it did not complete; of a running one, what fails.
+	Error *string `json:"error"`
+
+	// StartedAt When it was started.
+	StartedAt time.Time `json:"started_at"`
+
+	// FinishedAt When it ended.
+	FinishedAt *time.Time `json:"finished_at"`
+
+	// Links Where to go on.
+	Links struct {
+		// Run Its run.
+		Run string `json:"run"`
+
+		// Self This backfill.
+		Self string `json:"self"`
+
+		// Temporal The backfill in Temporal's Web UI.
+		Temporal *string `json:"temporal"`
+	} `json:"links"`
+}
+
+// BackfillCounts How far a backfill is. Sessions are those of all its ETFs.
+//
+// Example: {"etfs":2,"etfs_done":1,"etfs_failed":0,"requests":5,"rows_new":7198,"rows_quarantined":2,"rows_revised":0,"rows_unchanged":12,"sessions":10434,"sessions_done":7200,"still_missing":0}
+type BackfillCounts = etf.BackfillCounts
+
+// BackfillDetail A backfill with a page of its ETFs.
+type BackfillDetail struct {
+	// Id Safe in a URL path.
+	Id string `json:"id"`
+
+	// WorkflowId The workflow ID in Temporal.
+	WorkflowId string `json:"workflow_id"`
+
+	// Run The ID of its run, which its fetches name.
+	Run      string   `json:"run"`
+	Exchange Exchange `json:"exchange"`
+
+	// Symbols The ETFs that were named; empty = every ETF of the exchange.
+	Symbols []Symbol `json:"symbols"`
+	From    Session  `json:"from"`
+	To      Session  `json:"to"`
+
+	// Source The only source that is asked; null for each ETF's sources, in order.
+	Source *string `json:"source"`
+
+	// Refetch The whole history is fetched again and taken over where it differs.
+	Refetch bool `json:"refetch"`
+
+	// Attempt 1, or more if the same is asked for again.
+	Attempt int       `json:"attempt"`
+	Status  RunStatus `json:"status"`
+
+	// Paused It starts no further window until it is resumed.
+	Paused bool           `json:"paused"`
+	Counts BackfillCounts `json:"counts"`
+	Pace   BackfillPace   `json:"pace"`
+
+	// WaitsFor What it waits for, such as a quota; null if for nothing.
+	WaitsFor *string `json:"waits_for"`
+
+	// WaitsUntil How long it waits.
+	WaitsUntil *time.Time `json:"waits_until"`
+
+	// Error Why it did not complete; of a running one, what fails.
+	Error *string `json:"error"`
+
+	// StartedAt When it was started.
+	StartedAt time.Time `json:"started_at"`
+
+	// FinishedAt When it ended.
+	FinishedAt *time.Time `json:"finished_at"`
+
+	// Links Where to go on.
+	Links struct {
+		// Run Its run.
+		Run string `json:"run"`
+
+		// Self This backfill.
+		Self string `json:"self"`
+
+		// Temporal The backfill in Temporal's Web UI.
+		Temporal *string `json:"temporal"`
+	} `json:"links"`
+	Etfs BackfillETFList `json:"etfs"`
+}
+
+// BackfillETF What came of one ETF of a backfill.
+//
+// Example: {"error":null,"requests":3,"rows_new":5217,"rows_quarantined":0,"rows_revised":0,"rows_unchanged":0,"sessions":5217,"sessions_done":5217,"source":"yahoo","status":"completed","still_missing":0,"symbol":"SPY"}
+type BackfillETF struct {
+	Symbol Symbol    `json:"symbol"`
+	Status RunStatus `json:"status"`
+
+	// Source That was asked last; null before the first.
+	Source *string `json:"source"`
+
+	// Sessions Sessions that were missing when it was planned.
+	Sessions int `json:"sessions"`
+
+	// SessionsDone Those that are stored since, or have been asked of every source in vain.
+	SessionsDone int `json:"sessions_done"`
+
+	// RowsNew Rows stored for sessions without a bar.
+	RowsNew int `json:"rows_new"`
+
+	// RowsUnchanged Rows of sessions that had a bar.
+	RowsUnchanged int `json:"rows_unchanged"`
+
+	// RowsRevised Bars that a refetch has replaced.
+	RowsRevised int `json:"rows_revised"`
+
+	// RowsQuarantined Rows that forecasts leave out until a person decides.
+	RowsQuarantined int `json:"rows_quarantined"`
+
+	// Requests Windows that sources were asked for.
+	Requests int `json:"requests"`
+
+	// StillMissing Sessions that are missing and for which no source is left to ask, as of a backfill.
+	StillMissing int `json:"still_missing"`
+
+	// Error Why it failed.
+	Error *string `json:"error"`
+}
+
+// BackfillETFList A page of the ETFs of a backfill.
+//
+// Example: {"items":[{"error":null,"requests":3,"rows_new":5217,"rows_quarantined":0,"rows_revised":0,"rows_unchanged":0,"sessions":5217,"sessions_done":5217,"source":"yahoo","status":"completed","still_missing":0,"symbol":"SPY"}],"next_cursor":null}
+type BackfillETFList struct {
+	// Items Ascending by symbol.
+	Items []BackfillETF `json:"items"`
+
+	// NextCursor Null at the end of the list.
+	NextCursor *string `json:"next_cursor"`
+}
+
+// BackfillList A page of backfills.
+//
+// Example: {"items":[{"attempt":1,"counts":{"etfs":2,"etfs_done":1,"etfs_failed":0,"requests":5,"rows_new":7198,"rows_quarantined":2,"rows_revised":0,"rows_unchanged":12,"sessions":10434,"sessions_done":7200,"still_missing":0},"error":null,"exchange":"XNYS","finished_at":null,"from":"2005-01-03","id":"0123456789abcdef0123456789abcdef","links":{"run":"/v1/runs/backfill:0123456789abcdef0123456789abcdef","self":"/v1/backfills/0123456789abcdef0123456789abcdef","temporal":null},"pace":{"left_s":7,"percent":69,"sessions_per_s":412.5,"sessions_to_come":3234},"paused":false,"refetch":false,"run":"backfill:0123456789abcdef0123456789abcdef","source":null,"started_at":"2026-11-27T14:51:54.704586Z","status":"running","symbols":["QQQ","SPY"],"to":"2025-09-26","waits_for":null,"waits_until":null,"workflow_id":"backfill/0123456789abcdef0123456789abcdef"}],"next_cursor":null}
+type BackfillList struct {
+	// Items Newest first.
+	Items []Backfill `json:"items"`
+
+	// NextCursor Null at the end of the list.
+	NextCursor *string `json:"next_cursor"`
+}
+
+// BackfillPace How fast a backfill has been since it was started, its waits included.
+//
+// Example: {"left_s":7,"percent":69,"sessions_per_s":412.5,"sessions_to_come":3234}
+type BackfillPace = etf.BackfillPace
+
 // Backtest A backtest of stored ETFs.
 //
 // Example: {"as_of":"2026-11-26T21:20:11.123456Z","attempt":1,"code_version":"0.2.0","counts":{"etfs":2,"failed":0,"measured":2,"origins":4486},"error":null,"exchange":"XNYS","finished_at":"2026-11-27T14:52:22.116873Z","hash":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08","id":"0123456789abcdef0123456789abcdef","leak_suspected":false,"links":{"report":"/v1/backtests/0123456789abcdef0123456789abcdef/report","self":"/v1/backtests/0123456789abcdef0123456789abcdef","temporal":null},"options":{"calibrate":true,"horizons":[1,5,21],"models":["drift","prophet"],"origins_every":1,"refit_every":21},"started_at":"2026-11-27T14:51:54.704586Z","status":"completed","symbols":["SIMUS1","SIMUS2"],"workflow_id":"backtest/0123456789abcdef0123456789abcdef"}
@@ -448,6 +641,49 @@ type Build struct {
 	Modified bool `json:"modified"`
 }
 
+// Calendar The trading calendar of an exchange.
+//
+// Example: {"changes":[],"exchange":"XKRX","from":"1990-01-01","name":"Korea Exchange","time_zone":"Asia/Seoul","to":"2030-12-31","version":0}
+type Calendar = service.Calendar
+
+// CalendarChange A session that an operator closed, or took back.
+//
+// Example: {"at":"2026-05-30T09:00:00Z","by":"operator","closed":true,"exchange":"XKRX","number":1,"reason":"storm","session":"2026-06-03"}
+type CalendarChange = etf.CalendarChange
+
+// CalendarChangeRequest A session to close, or to take back.
+//
+// Example: {"reason":"storm","session":"2029-06-05"}
+type CalendarChangeRequest struct {
+	// By Who makes the change; null and by default the API.
+	By *string `json:"by,omitempty"`
+
+	// Reason Why, for people.
+	Reason string `json:"reason"`
+
+	// Reopen Take the closure of an operator back.
+	Reopen *bool `json:"reopen,omitempty"`
+
+	// Session The session: from 14 days ago on, and without bars.
+	Session string `json:"session"`
+}
+
+// CalendarChanged A change of a calendar, and what it moved.
+//
+// Example: {"at":"2026-05-30T09:00:00Z","by":"operator","changed":true,"closed":true,"exchange":"XKRX","moved":8400,"number":1,"reason":"storm","session":"2026-06-03"}
+type CalendarChanged = service.CalendarChanged
+
+// CalendarList The trading calendars.
+//
+// Example: {"items":[],"next_cursor":null}
+type CalendarList struct {
+	// Items One for each exchange.
+	Items []Calendar `json:"items"`
+
+	// NextCursor Always null.
+	NextCursor *string `json:"next_cursor"`
+}
+
 // Cause Why a data version came to be. More causes may be added.
 //
 // Example: fetch
@@ -471,7 +707,7 @@ type Check struct {
 // Example: {"alarm":false,"e_value":0.31,"high":0.928,"low":0.871,"measured":0.9021,"n":5120,"nominal":0.9,"sessions":640}
 type CoverageMeasure = etf.CoverageMeasure
 
-// Currency ISO 4217 code.
+// Currency ISO 4217 code, or GBX (pence), ILA (agorot) or ZAC (South African cents).
 //
 // Example: USD
 type Currency = etf.Currency
@@ -535,7 +771,7 @@ type DataVersionList struct {
 
 // ETF A registered ETF and what is stored of it.
 //
-// Example: {"bars":8222,"changes":0,"created_at":"2025-09-26T21:00:00Z","currency":"USD","data_version":{"number":12,"writer":"5f0c2a9d1b3e4f60"},"exchange":"XNYS","first_session":"1993-01-29","last_session":"2025-09-26","links":{"bars":"/v1/etfs/SPY/bars","changes":"/v1/etfs/SPY/changes","latest_forecast":"/v1/etfs/SPY/forecasts/latest","self":"/v1/etfs/SPY"},"listed":"1993-01-29","name":null,"quarantined":0,"retired":false,"sources":[{"name":"file","ref":"SPY.csv"}],"symbol":"SPY"}
+// Example: {"bars":8222,"changes":0,"compared_only":[],"created_at":"2025-09-26T21:00:00Z","currency":"USD","data_version":{"number":12,"writer":"5f0c2a9d1b3e4f60"},"delisted":null,"exchange":"XNYS","first_session":"1993-01-29","former_symbols":[],"isin":"US78462F1030","last_session":"2025-09-26","links":{"bars":"/v1/etfs/SPY/bars","changes":"/v1/etfs/SPY/changes","latest_forecast":"/v1/etfs/SPY/forecasts/latest","self":"/v1/etfs/SPY"},"listed":"1993-01-29","name":null,"permanent_id":"7c1f0e6ad2b9483fa5c46be1d0937f28","quarantined":0,"retired":false,"sources":[{"name":"file","ref":"SPY.csv"}],"symbol":"SPY"}
 type ETF struct {
 	Symbol   Symbol   `json:"symbol"`
 	Exchange Exchange `json:"exchange"`
@@ -547,6 +783,18 @@ type ETF struct {
 
 	// Listed The ETF's first session; null if it is not known.
 	Listed *etf.Session `json:"listed"`
+
+	// Delisted The ETF's last session, also one that is announced; null if there is none or it is not known.
+	Delisted *etf.Session `json:"delisted"`
+
+	// Isin International securities identification number; null if it is not known.
+	Isin *string `json:"isin"`
+
+	// PermanentId Stays the same when the ETF is renamed.
+	PermanentId string `json:"permanent_id"`
+
+	// FormerSymbols The symbols that it had before, oldest first. It is found by them too, as long as no other ETF has them.
+	FormerSymbols []FormerSymbol `json:"former_symbols"`
 
 	// Retired Daily runs leave it out; its history stays.
 	Retired bool `json:"retired"`
@@ -567,7 +815,10 @@ type ETF struct {
 	// Quarantined Number of stored bars that are quarantined and not used in forecasts.
 	Quarantined int       `json:"quarantined"`
 	CreatedAt   time.Time `json:"created_at"`
-	Links       struct {
+
+	// ComparedOnly Names of those of its sources that never fill in its prices, because theirs are on another basis than the first source's: they are only compared with.
+	ComparedOnly []string `json:"compared_only"`
+	Links        struct {
 		Bars           string `json:"bars"`
 		Changes        string `json:"changes"`
 		LatestForecast string `json:"latest_forecast"`
@@ -579,10 +830,13 @@ type ETF struct {
 type ETFChange struct {
 	// Number Counts the ETF's changes.
 	Number   int          `json:"number"`
+	Symbol   Symbol       `json:"symbol"`
 	Currency Currency     `json:"currency"`
 	Name     *string      `json:"name"`
 	Sources  []SourceRef  `json:"sources"`
 	Listed   *etf.Session `json:"listed"`
+	Delisted *etf.Session `json:"delisted"`
+	Isin     *string      `json:"isin"`
 	Retired  bool         `json:"retired"`
 
 	// By Who made the change.
@@ -595,7 +849,7 @@ type ETFChange struct {
 
 // ETFChangeList The changes made to an ETF, oldest first.
 //
-// Example: {"items":[{"at":"2025-09-26T21:33:07.418203Z","by":"Kim","currency":"KRW","listed":null,"name":null,"number":1,"retired":false,"sources":[{"name":"yahoo","ref":"069500.KS"}],"why":"the ticker was wrong"}],"next_cursor":null}
+// Example: {"items":[{"at":"2025-09-26T21:33:07.418203Z","by":"Kim","currency":"KRW","delisted":null,"isin":null,"listed":null,"name":null,"number":1,"retired":false,"sources":[{"name":"yahoo","ref":"069500.KS"}],"symbol":"069500","why":"the ticker was wrong"}],"next_cursor":null}
 type ETFChangeList struct {
 	Items      []ETFChange `json:"items"`
 	NextCursor *NextCursor `json:"next_cursor"`
@@ -612,6 +866,16 @@ type ETFEdit struct {
 	//
 	// Example: USD
 	Currency *string `json:"currency,omitempty"`
+
+	// Delisted The ETF's last session; an empty one removes it. Not before `listed`.
+	//
+	// Example: 2024-12-30
+	Delisted *string `json:"delisted,omitempty"`
+
+	// Isin International securities identification number; an empty one removes it. Its check digit must be right.
+	//
+	// Example: US78462F1030
+	Isin *string `json:"isin,omitempty"`
 
 	// Listed The ETF's first session; an empty one removes it.
 	//
@@ -633,7 +897,7 @@ type ETFEdit struct {
 
 // ETFList A page of ETFs, ordered by symbol.
 //
-// Example: {"items":[{"bars":2922,"changes":0,"created_at":"2026-11-27T14:51:54.797299Z","currency":"KRW","data_version":{"number":1,"writer":"cf72ce9179c63e143a5e8d7c093c02ec"},"exchange":"XKRX","first_session":"2015-01-02","last_session":"2026-11-27","links":{"bars":"/v1/etfs/SIMKR1/bars","changes":"/v1/etfs/SIMKR1/changes","latest_forecast":"/v1/etfs/SIMKR1/forecasts/latest","self":"/v1/etfs/SIMKR1"},"listed":null,"name":null,"quarantined":0,"retired":false,"sources":[{"name":"simulated","ref":"SIMKR1"}],"symbol":"SIMKR1"}],"next_cursor":"NDI3NjRmOTZ-U0lNS1Ix"}
+// Example: {"items":[{"bars":2922,"changes":0,"compared_only":[],"created_at":"2026-11-27T14:51:54.797299Z","currency":"KRW","data_version":{"number":1,"writer":"cf72ce9179c63e143a5e8d7c093c02ec"},"delisted":null,"exchange":"XKRX","first_session":"2015-01-02","former_symbols":[],"isin":null,"last_session":"2026-11-27","links":{"bars":"/v1/etfs/SIMKR1/bars","changes":"/v1/etfs/SIMKR1/changes","latest_forecast":"/v1/etfs/SIMKR1/forecasts/latest","self":"/v1/etfs/SIMKR1"},"listed":null,"name":null,"permanent_id":"7c1f0e6ad2b9483fa5c46be1d0937f28","quarantined":0,"retired":false,"sources":[{"name":"simulated","ref":"SIMKR1"}],"symbol":"SIMKR1"}],"next_cursor":"NDI3NjRmOTZ-U0lNS1Ix"}
 type ETFList struct {
 	Items      []ETF       `json:"items"`
 	NextCursor *NextCursor `json:"next_cursor"`
@@ -1016,7 +1280,7 @@ type FindingDecision struct {
 
 // FindingDetail A finding with the bars around it and every decision on it.
 //
-// Example: {"clipped":true,"decisions":[],"finding":{"decided_by":null,"decided_why":null,"decision":null,"evidence":"2017-10-10: close 6200 after 6470 on 2017-09-29 (-4.2%, 6.14 daily volatilities of 0.69%); 2018-04-27: close 5480 after 5145 on 2018-04-26 (6.5%, …","found_at":"2026-11-27T14:52:02.080122Z","id":"4ec2779ee00626decbf9287ab1602cc9","links":{"decision":"/v1/findings/4ec2779ee00626decbf9287ab1602cc9/decision","etf":"/v1/etfs/SIMKR2","self":"/v1/findings/4ec2779ee00626decbf9287ab1602cc9"},"remedy":"Look for news or a distribution on that day, or compare with another source. For an error, `etfcast finding accept` uses a genuine move and `etfcast …","rule":"price_jump","sessions":["2017-10-10"],"severity":"warning","symbol":"SIMKR2"},"rows":[{"found":null,"named":false,"session":"2017-09-18","stored":{"adj_close":null,"basis":"as_traded","close":6410,"data_version":1,"held":false,"high":6420,"known_from":"2026-11-27T14:52:13.45182Z","low":6365,"open":6400,"provisional":false,"quarantined":false,"session":"2017-09-18","source":"simulated","volume":407920}}]}
+// Example: {"clipped":true,"decisions":[],"finding":{"decided_by":null,"decided_why":null,"decision":null,"evidence":"2017-10-10: close 6200 after 6470 on 2017-09-29 (-4.2%, 6.14 daily volatilities of 0.69%); 2018-04-27: close 5480 after 5145 on 2018-04-26 (6.5%, …","found_at":"2026-11-27T14:52:02.080122Z","id":"4ec2779ee00626decbf9287ab1602cc9","links":{"decision":"/v1/findings/4ec2779ee00626decbf9287ab1602cc9/decision","etf":"/v1/etfs/SIMKR2","self":"/v1/findings/4ec2779ee00626decbf9287ab1602cc9"},"remedy":"Look for news or a distribution on that day, or compare with another source. For an error, `etfcast finding accept` uses a genuine move and `etfcast …","rule":"price_jump","sessions":["2017-10-10"],"severity":"warning","symbol":"SIMKR2"},"rows":[{"found":null,"named":false,"second":null,"session":"2017-09-18","stored":{"adj_close":null,"basis":"as_traded","close":6410,"data_version":1,"held":false,"high":6420,"known_from":"2026-11-27T14:52:13.45182Z","low":6365,"open":6400,"provisional":false,"quarantined":false,"session":"2017-09-18","source":"simulated","volume":407920}}]}
 type FindingDetail struct {
 	Finding Finding `json:"finding"`
 
@@ -1053,6 +1317,9 @@ type FindingRow struct {
 
 	// Stored The stored bar; null if there is none.
 	Stored *Bar `json:"stored"`
+
+	// Second The row of a second source that was asked about the session; null if none was, or it has none.
+	Second *SecondRow `json:"second"`
 }
 
 // Firing One time that a schedule fired.
@@ -1225,12 +1492,25 @@ type ForecastPoint struct {
 	//
 	// Example: {"0.025":638.2,"0.05":641.9,"0.1":646.1,"0.25":654.1,"0.5":662.1,"0.75":670.2,"0.9":677.3,"0.95":681.1,"0.975":685}
 	Raw *map[string]float64 `json:"raw"`
+
+	// MovedTo The session that the horizon ends on since an operator closed a session of the exchange after the forecast was issued; absent if that is `target`.
+	MovedTo *etf.Session `json:"moved_to,omitempty"`
 }
 
 // ForecastSkill How a model compares with the benchmark at one horizon.
 //
 // Example: {"high":0.994,"horizon":1,"low":0.971,"n":5120,"rel_crps":0.982,"served":true,"verdict":{"exchange":"XNYS","high":-0.0019,"horizon":1,"level":0.004166666666666667,"low":-0.0122,"mean":-0.0071,"model":"garch","n":640,"passed":true,"served":true,"session":"2026-11-25"}}
 type ForecastSkill = service.HorizonSkill
+
+// FormerSymbol A symbol that an ETF had before it was renamed.
+//
+// Example: {"last":"2022-06-08","symbol":"META"}
+type FormerSymbol struct {
+	Symbol Symbol `json:"symbol"`
+
+	// Last Its last session under that symbol.
+	Last etf.Session `json:"last"`
+}
 
 // FoundBar The numbers of one session that a finding or a decision is about.
 type FoundBar struct {
@@ -1304,6 +1584,39 @@ type FreshnessReport struct {
 // FreshnessState ok: stored and forecast. waiting: something is missing and not due yet. stale: something is missing although it is due.
 type FreshnessState = string
 
+// Gap A run of sessions without a stored bar.
+//
+// Example: {"asked":"2026-11-27T14:51:54.704586Z","exchange":"XKRX","from":"2015-03-02","place":"between","sessions":5,"symbol":"069500","to":"2015-03-06","unreachable":false}
+type Gap struct {
+	Symbol   Symbol   `json:"symbol"`
+	Exchange Exchange `json:"exchange"`
+	From     Session  `json:"from"`
+	To       Session  `json:"to"`
+
+	// Sessions How many there are.
+	Sessions int `json:"sessions"`
+
+	// Place Before the first stored bar, between two, or after the last.
+	Place string `json:"place"`
+
+	// Asked When a backfill last asked a source for it in vain, a week after it or later; null while a source that can have it has not answered.
+	Asked *time.Time `json:"asked"`
+
+	// Unreachable The history of none of the ETF's sources goes back that far: a backfill does not ask for it.
+	Unreachable bool `json:"unreachable"`
+}
+
+// GapList A page of gaps.
+//
+// Example: {"items":[{"asked":"2026-11-27T14:51:54.704586Z","exchange":"XKRX","from":"2015-03-02","place":"between","sessions":5,"symbol":"069500","to":"2015-03-06","unreachable":false}],"next_cursor":null}
+type GapList struct {
+	// Items Ascending by symbol and session.
+	Items []Gap `json:"items"`
+
+	// NextCursor Null at the end of the list.
+	NextCursor *string `json:"next_cursor"`
+}
+
 // GateVerdict What the gate says of one model at one horizon, from a session's forecasts on. A model passes if the confidence sequence of the difference
 // between its pinball loss and the benchmark's lies below 0; of those that pass, the one with the lowest upper end is served, and the
 // benchmark if none does.
@@ -1325,6 +1638,41 @@ type GateVerdictList struct {
 // Example: {"status":"ok"}
 type Health struct {
 	Status string `json:"status"`
+}
+
+// ImportReport What became of the ETFs of a file.
+//
+// Example: {"changed":0,"created":1,"dry_run":false,"items":[{"compared_only":[],"line":2,"result":"created","symbol":"SPY"}],"unchanged":0}
+type ImportReport struct {
+	// DryRun Nothing was stored; this is what would become of them.
+	DryRun bool `json:"dry_run"`
+
+	// Created How many were registered.
+	Created int `json:"created"`
+
+	// Unchanged How many were registered the same already.
+	Unchanged int `json:"unchanged"`
+
+	// Changed How many were registered with other values and have been changed.
+	Changed int `json:"changed"`
+
+	// Items Each ETF, in the order of the file.
+	Items []ImportedETF `json:"items"`
+}
+
+// ImportedETF What became of one ETF of a file.
+//
+// Example: {"compared_only":[],"line":2,"result":"created","symbol":"SPY"}
+type ImportedETF struct {
+	// Line Its line in the file.
+	Line   int    `json:"line"`
+	Symbol Symbol `json:"symbol"`
+
+	// Result What became of it.
+	Result etf.Change `json:"result"`
+
+	// ComparedOnly Names of those of its sources that never fill in its prices, as of an ETF.
+	ComparedOnly []string `json:"compared_only"`
 }
 
 // KeptFile A file that was kept, and what source `file` calls it.
@@ -1479,6 +1827,32 @@ type NewAction struct {
 	Why string `json:"why"`
 }
 
+// NewBackfill A backfill to start. `from` is needed, unless it is a `refetch`.
+//
+// Example: {"exchange":"XNYS","from":"2005-01-03","symbols":["SPY","QQQ"],"to":"2025-09-26"}
+type NewBackfill struct {
+	// Again Ask once more, also for sessions that sources had no row for. While the same is running, this finds it.
+	Again *bool `json:"again,omitempty"`
+
+	// Exchange The exchange of the ETFs.
+	Exchange string `json:"exchange"`
+
+	// From First session that is wanted.
+	From *string `json:"from,omitempty"`
+
+	// Refetch Fetch the whole history of each ETF again and take it over where it differs. `from` and `to` are left out.
+	Refetch *bool `json:"refetch,omitempty"`
+
+	// Source Only this source; null and by default each ETF's sources, in order.
+	Source *string `json:"source,omitempty"`
+
+	// Symbols Registered ETFs; null and by default all of the exchange that are not retired. Order and duplicates don't matter.
+	Symbols *[]string `json:"symbols,omitempty"`
+
+	// To Last session that is wanted; null and by default the last closed one.
+	To *string `json:"to,omitempty"`
+}
+
 // NewBacktest A backtest to start. One of `exchange` and `symbols` is needed.
 //
 // Example: {"calibrate":true,"exchange":"XNYS","horizons":[1,5,21],"models":["drift","prophet"],"symbols":["SIMUS1","SIMUS2"]}
@@ -1569,8 +1943,18 @@ type NewETF struct {
 	// Example: USD
 	Currency *string `json:"currency,omitempty"`
 
-	// Exchange ISO 10383 market identifier.
+	// Delisted The ETF's last session. Later rows are not used, and nothing is due any more. Not before `listed`.
+	//
+	// Example: 2024-12-30
+	Delisted *string `json:"delisted,omitempty"`
+
+	// Exchange ISO 10383 market identifier; XNAS, ARCX, BATS and XASE are other names of XNYS, XETA of XETR, XJPX of XTKS.
 	Exchange string `json:"exchange"`
+
+	// Isin International securities identification number. Its check digit must be right.
+	//
+	// Example: US78462F1030
+	Isin *string `json:"isin,omitempty"`
 
 	// Listed The ETF's first session. Earlier rows under its symbol belong to another security and are not used.
 	//
@@ -1640,7 +2024,7 @@ type NewEntryPoint struct {
 //
 // Example: {"exchange":"XNYS","session":"2025-09-26","symbols":["SPY"],"workflow":"daily"}
 type NewRun struct {
-	// Exchange ISO 10383 market identifier.
+	// Exchange ISO 10383 market identifier; XNAS, ARCX, BATS and XASE are other names of XNYS, XETA of XETR, XJPX of XTKS.
 	Exchange string `json:"exchange"`
 
 	// Rerun Start a new run even if one is running or completed.
@@ -1965,7 +2349,31 @@ type Refetch struct {
 	Why *string `json:"why,omitempty"`
 }
 
-// Run A daily run: the update of an exchange's ETFs for one session.
+// Rename The new symbol of an ETF, with who gives it and why.
+//
+// Example: {"by":"Kim","last":"2022-06-08","sources":[{"name":"yahoo","ref":"METV"}],"to":"METV","why":"Roundhill gave the symbol up"}
+type Rename struct {
+	// By Who renames it; defaults to `the API`.
+	By *string `json:"by,omitempty"`
+
+	// Last Its last session under the old symbol.
+	//
+	// Example: 2022-06-08
+	Last string `json:"last"`
+
+	// Sources The whole new list of sources, in order of preference, if references name the old symbol.
+	Sources *[]SourceRef `json:"sources,omitempty"`
+
+	// To The symbol that the ETF has from now on.
+	//
+	// Example: METV
+	To string `json:"to"`
+
+	// Why The reason.
+	Why *string `json:"why,omitempty"`
+}
+
+// Run A daily run: the update of an exchange's ETFs for one session. Or the run of a backfill, whose session is the last one that it asks for.
 //
 // Example: {"closed":false,"counts":{"cancelled":0,"due":6,"elsewhere":0,"failed":0,"forecasts":12,"quarantined":0,"rows_new":17958,"rows_revised":0,"rows_unchanged":0,"unchanged":0,"updated":6},"error":null,"etfs":{"items":[{"attempts":1,"error_message":null,"error_type":null,"findings":0,"forecasts":2,"held":false,"outcome":"updated","provisional":false,"remedy":null,"rows_new":2993,"rows_quarantined":0,"rows_revised":0,"rows_unchanged":0,"session":"2026-11-25","source":"simulated","stage":"done","symbol":"SIMUS1"}],"next_cursor":null},"exchange":"XNYS","finished_at":"2026-11-27T14:52:16.873131Z","id":"daily:XNYS:2026-11-25","links":{"self":"/v1/runs/daily:XNYS:2026-11-25","temporal":"http://127.0.0.1:35655/namespaces/default/workflows/daily%2FXNYS%2F2026-11-25"},"session":"2026-11-25","started_at":"2026-11-27T14:51:54.704586Z","status":"completed","symbols":[],"workflow":"daily","workflow_id":"daily/XNYS/2026-11-25"}
 type Run struct {
@@ -2158,6 +2566,20 @@ type Scoreboard = service.Board
 // ScoreboardItem How one model has fared at one horizon. Losses are in multiples of the mean absolute change of the close from one session to the next before the origin.
 type ScoreboardItem = service.BoardItem
 
+// SecondRow What a second source says about a session. It is evidence only, and is never used as a price.
+//
+// Example: {"basis":"as_traded","row":{"close":661.82,"high":664,"low":658.2,"open":659.51,"session":"2025-09-26","volume":69179200},"source":"file"}
+type SecondRow struct {
+	// Source The source.
+	//
+	// Example: file
+	Source string `json:"source"`
+
+	// Basis What its prices are adjusted for.
+	Basis string   `json:"basis"`
+	Row   FoundBar `json:"row"`
+}
+
 // Session A trading session, identified by its civil date in the exchange's time zone.
 //
 // Example: 2025-09-26
@@ -2169,7 +2591,9 @@ type SessionSpan struct {
 	To   Session `json:"to"`
 }
 
-// Source A source of prices that an ETF can name.
+// Source A source of prices that an ETF can name, and the state that all workers share about it.
+//
+// Example: {"basis":"as_traded","breaker":{"failing":["SIMUS1","SIMUS2","SIMUS3","SIMUS4","SIMUS5"],"failures":5,"last_success":"2026-11-26T21:30:09.797299Z","reason":"simulated: 503 Service Unavailable","retry_at":"2026-11-27T21:36:02.418203Z","since":"2026-11-27T21:31:02.418203Z","state":"open"},"cost":null,"day_responses":false,"depth":{"days":null,"rows":null},"description":"a simulated market, to try things out","etfs":40,"exchanges":null,"key":null,"links":{"self":"/v1/sources/simulated"},"name":"simulated","pitfalls":null,"preferred_by":40,"quota":null,"rate":null,"ref":"any name; each has prices of its own","restated":false,"window_days":null}
 type Source struct {
 	// Name Example: file
 	Name string `json:"name"`
@@ -2183,14 +2607,181 @@ type Source struct {
 	//
 	// Example: a file's name, such as SPY.csv
 	Ref string `json:"ref"`
+
+	// Basis What its prices are; unknown if the reference or the response says it.
+	Basis etf.Basis `json:"basis"`
+
+	// Restated Whether it rewrites its history, after a split or a distribution.
+	Restated bool `json:"restated"`
+
+	// Exchanges The exchanges that it has ETFs of; null for all.
+	Exchanges *[]etf.Exchange `json:"exchanges"`
+
+	// Depth How far back its history reaches. null means no limit.
+	Depth struct {
+		// Rows The newest rows.
+		Rows *int `json:"rows"`
+
+		// Days Calendar days before today.
+		Days *int `json:"days"`
+	} `json:"depth"`
+
+	// WindowDays The most calendar days that one response may span; null means no limit.
+	WindowDays *int `json:"window_days"`
+
+	// DayResponses Whether one response has every ETF of one session.
+	DayResponses bool `json:"day_responses"`
+
+	// Rate The most fetches per second, over all workers; null means no limit.
+	Rate *float64 `json:"rate"`
+
+	// Quota Its daily quota of requests and how much of it is used; null means no limit.
+	Quota *SourceQuota `json:"quota"`
+
+	// Key The credential that it needs; null if it needs none.
+	Key *SourceKey `json:"key"`
+
+	// Cost What it costs.
+	Cost *string `json:"cost"`
+
+	// Pitfalls What to know before relying on it.
+	Pitfalls *string       `json:"pitfalls"`
+	Breaker  SourceBreaker `json:"breaker"`
+
+	// Etfs How many ETFs name it that are not retired.
+	Etfs int `json:"etfs"`
+
+	// PreferredBy How many of them name it first.
+	PreferredBy int `json:"preferred_by"`
+
+	// Links Paths of what belongs to it.
+	Links struct {
+		Self string `json:"self"`
+	} `json:"links"`
+}
+
+// SourceBreaker The circuit breaker of a source, over all workers. While it is open, ETFs are fetched from their next source.
+//
+// Example: {"failing":["SPY","QQQ","IWM","EEM","IJH"],"failures":5,"last_success":"2026-11-26T21:30:09.797299Z","reason":"yahoo: Too Many Requests","retry_at":"2026-11-27T21:36:02.418203Z","since":"2026-11-27T21:31:02.418203Z","state":"open"}
+type SourceBreaker struct {
+	// State closed: the source is asked; open: it is not; half_open: one request is on its way, which decides.
+	State etf.BreakerState `json:"state"`
+
+	// Failures Fetches that have failed since the last success.
+	Failures int `json:"failures"`
+
+	// Failing The first ETFs that these were of, at most five.
+	Failing []etf.Symbol `json:"failing"`
+
+	// Reason The last failure.
+	Reason *string `json:"reason"`
+
+	// Since When the state began; null if it has never changed.
+	Since *time.Time `json:"since"`
+
+	// RetryAt When a request is let through; null while it is closed.
+	RetryAt *time.Time `json:"retry_at"`
+
+	// LastSuccess When the source last gave a response, to the minute; null if it never has.
+	LastSuccess *time.Time `json:"last_success"`
+}
+
+// SourceBreakerChange A change of the state of a source's breaker.
+//
+// Example: {"at":"2026-11-27T21:31:02.418203Z","failures":5,"number":1,"reason":"yahoo: Too Many Requests","retry_at":"2026-11-27T21:36:02.418203Z","state":"open"}
+type SourceBreakerChange struct {
+	// Number From 1, ascending for each source.
+	Number   int64            `json:"number"`
+	State    etf.BreakerState `json:"state"`
+	Failures int              `json:"failures"`
+
+	// Reason The failure before it.
+	Reason  *string    `json:"reason"`
+	At      time.Time  `json:"at"`
+	RetryAt *time.Time `json:"retry_at"`
+}
+
+// SourceDetail A source, the ETFs that name it, and how its breaker's state has changed.
+//
+// Example: {"changes":[{"at":"2026-11-27T21:31:02.418203Z","failures":5,"number":1,"reason":"simulated: 503 Service Unavailable","retry_at":"2026-11-27T21:36:02.418203Z","state":"open"}],"etfs":[{"exchange":"XNYS","place":1,"ref":"SIMUS1","symbol":"SIMUS1"}],"source":{"basis":"as_traded","breaker":{"failing":["SIMUS1","SIMUS2","SIMUS3","SIMUS4","SIMUS5"],"failures":5,"last_success":"2026-11-26T21:30:09.797299Z","reason":"simulated: 503 Service Unavailable","retry_at":"2026-11-27T21:36:02.418203Z","since":"2026-11-27T21:31:02.418203Z","state":"open"},"cost":null,"day_responses":false,"depth":{"days":null,"rows":null},"description":"a simulated market, to try things out","etfs":40,"exchanges":null,"key":null,"links":{"self":"/v1/sources/simulated"},"name":"simulated","pitfalls":null,"preferred_by":40,"quota":null,"rate":null,"ref":"any name; each has prices of its own","restated":false,"window_days":null}}
+type SourceDetail struct {
+	Source Source `json:"source"`
+
+	// Etfs The ETFs that name it and are not retired, ascending by symbol, at most 1,000.
+	Etfs []SourceETF `json:"etfs"`
+
+	// Changes The newest changes of the breaker's state, newest first, at most 50.
+	Changes []SourceBreakerChange `json:"changes"`
+}
+
+// SourceETF An ETF that names a source.
+//
+// Example: {"exchange":"XNYS","place":1,"ref":"SIMUS1","symbol":"SIMUS1"}
+type SourceETF struct {
+	Symbol   etf.Symbol   `json:"symbol"`
+	Exchange etf.Exchange `json:"exchange"`
+
+	// Ref The source's name for the ETF.
+	Ref string `json:"ref"`
+
+	// Place The source's place in the ETF's order of preference, from 1.
+	Place int `json:"place"`
+}
+
+// SourceKey A source's credential, as this server sees it. The credential itself is never shown.
+//
+// Example: {"expires":"2026-12-06","from":"https://www.tiingo.com/account/api/token","present":true,"problem":"the key expires at the end of 2026-12-06","variable":"ETFCAST_TIINGO_KEY"}
+type SourceKey struct {
+	// Variable The environment variable that has it; with _FILE, the one that names its file; with _EXPIRES, the one with its last day.
+	//
+	// Example: ETFCAST_TIINGO_KEY
+	Variable string `json:"variable"`
+
+	// From Where people get one.
+	From *string `json:"from"`
+
+	// Present Whether there is one.
+	Present bool `json:"present"`
+
+	// Expires Its last day; null if that is not known.
+	Expires *etf.Session `json:"expires"`
+
+	// Problem Why there is none, or that it expires soon; null if all is well.
+	Problem *string `json:"problem"`
 }
 
 // SourceList The sources that an ETF can name.
 //
-// Example: {"items":[{"description":"CSV files from the server's folder","name":"file","ref":"a file's name, such as SPY.csv"}],"next_cursor":null}
+// Example: {"items":[{"basis":"as_traded","breaker":{"failing":["SIMUS1","SIMUS2","SIMUS3","SIMUS4","SIMUS5"],"failures":5,"last_success":"2026-11-26T21:30:09.797299Z","reason":"simulated: 503 Service Unavailable","retry_at":"2026-11-27T21:36:02.418203Z","since":"2026-11-27T21:31:02.418203Z","state":"open"},"cost":null,"day_responses":false,"depth":{"days":null,"rows":null},"description":"a simulated market, to try things out","etfs":40,"exchanges":null,"key":null,"links":{"self":"/v1/sources/simulated"},"name":"simulated","pitfalls":null,"preferred_by":40,"quota":null,"rate":null,"ref":"any name; each has prices of its own","restated":false,"window_days":null}],"next_cursor":null}
 type SourceList struct {
 	Items      []Source    `json:"items"`
 	NextCursor *NextCursor `json:"next_cursor"`
+}
+
+// SourceQuota How much of a source's daily quota of requests is used, over all workers.
+//
+// Example: {"behind":8,"day":"2026-11-27","limit":20,"refused":false,"renewed_at":"2026-11-28T00:00:00Z","reserved":10,"used":12}
+type SourceQuota struct {
+	// Day The day, in the source's time zone.
+	Day etf.Session `json:"day"`
+
+	// Limit Requests per day.
+	Limit int `json:"limit"`
+
+	// Used Requests made or about to be made.
+	Used int `json:"used"`
+
+	// Behind Of these, those of backfills.
+	Behind int `json:"behind"`
+
+	// Reserved Requests that backfills leave to the daily runs, including those that these have made already.
+	Reserved int `json:"reserved"`
+
+	// Refused Whether the source itself has said that the quota is used up.
+	Refused bool `json:"refused"`
+
+	// RenewedAt When the next day begins.
+	RenewedAt time.Time `json:"renewed_at"`
 }
 
 // SourceRef A source of an ETF's prices, and what the source calls the ETF.
@@ -2247,6 +2838,9 @@ type ActionStatus = string
 // AsOf defines model for AsOf.
 type AsOf = string
 
+// BackfillID defines model for BackfillID.
+type BackfillID = string
+
 // BacktestID defines model for BacktestID.
 type BacktestID = string
 
@@ -2291,6 +2885,9 @@ type ScoredModel = string
 
 // ScoredTo defines model for ScoredTo.
 type ScoredTo = string
+
+// SourceName defines model for SourceName.
+type SourceName = string
 
 // SymbolInPath defines model for SymbolInPath.
 type SymbolInPath = string
@@ -2403,6 +3000,30 @@ type ListActionsParams struct {
 	Limit *string `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// ListBackfillsParams defines parameters for ListBackfills.
+type ListBackfillsParams struct {
+	// Exchange Only backfills of this exchange.
+	Exchange *string `form:"exchange,omitempty" json:"exchange,omitempty"`
+
+	// Status Only backfills with this status.
+	Status *string `form:"status,omitempty" json:"status,omitempty"`
+
+	// Cursor The `next_cursor` of the previous page of the same query. Opaque; any other text is refused with 400.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit Maximum number of items.
+	Limit *string `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// GetBackfillParams defines parameters for GetBackfill.
+type GetBackfillParams struct {
+	// Cursor The `next_cursor` of the previous page of the same query. Opaque; any other text is refused with 400.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit Maximum number of ETFs.
+	Limit *string `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
 // ListBacktestsParams defines parameters for ListBacktests.
 type ListBacktestsParams struct {
 	// Exchange Only backtests of this exchange. Those of ETFs of several are of none.
@@ -2483,6 +3104,24 @@ type ListETFsParams struct {
 
 	// Limit Maximum number of items.
 	Limit *string `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ImportETFsParams defines parameters for ImportETFs.
+type ImportETFsParams struct {
+	// Update Change ETFs that are registered with other values.
+	Update *string `form:"update,omitempty" json:"update,omitempty"`
+
+	// DryRun Only say what would become of the ETFs.
+	DryRun *string `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Source The source of lines that name none, as NAME; the references are the default ones.
+	Source *string `form:"source,omitempty" json:"source,omitempty"`
+
+	// By Who asks; defaults to `the API`.
+	By *string `form:"by,omitempty" json:"by,omitempty"`
+
+	// Why The reason.
+	Why *string `form:"why,omitempty" json:"why,omitempty"`
 }
 
 // GetETFParams defines parameters for GetETF.
@@ -2738,6 +3377,27 @@ type GetFreshnessParams struct {
 	Session *string `form:"session,omitempty" json:"session,omitempty"`
 }
 
+// ListGapsParams defines parameters for ListGaps.
+type ListGapsParams struct {
+	// Exchange Only ETFs of this exchange.
+	Exchange *string `form:"exchange,omitempty" json:"exchange,omitempty"`
+
+	// Symbol Only this ETF. Without it, retired ETFs are left out.
+	Symbol *string `form:"symbol,omitempty" json:"symbol,omitempty"`
+
+	// From First session.
+	From *string `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Last session; by default the last closed one.
+	To *string `form:"to,omitempty" json:"to,omitempty"`
+
+	// Cursor The `next_cursor` of the previous page of the same query. Opaque; any other text is refused with 400.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit Maximum number of items.
+	Limit *string `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
 // ListGateVerdictsParams defines parameters for ListGateVerdicts.
 type ListGateVerdictsParams struct {
 	// Exchange Only verdicts for this exchange.
@@ -2792,6 +3452,9 @@ type GetOverviewParams struct {
 
 // ListRunsParams defines parameters for ListRuns.
 type ListRunsParams struct {
+	// Workflow `daily` lists the daily runs, `backfill` the runs of backfills (`/v1/backfills` has more of these).
+	Workflow *string `form:"workflow,omitempty" json:"workflow,omitempty"`
+
 	// Exchange Only runs for this exchange.
 	Exchange *string `form:"exchange,omitempty" json:"exchange,omitempty"`
 
@@ -2884,8 +3547,14 @@ type ListOriginScoresParams struct {
 // DecideActionJSONRequestBody defines body for DecideAction for application/json ContentType.
 type DecideActionJSONRequestBody = ActionDecision
 
+// CreateBackfillJSONRequestBody defines body for CreateBackfill for application/json ContentType.
+type CreateBackfillJSONRequestBody = NewBackfill
+
 // CreateBacktestJSONRequestBody defines body for CreateBacktest for application/json ContentType.
 type CreateBacktestJSONRequestBody = NewBacktest
+
+// ChangeCalendarJSONRequestBody defines body for ChangeCalendar for application/json ContentType.
+type ChangeCalendarJSONRequestBody = CalendarChangeRequest
 
 // CreateEntriesJSONRequestBody defines body for CreateEntries for application/json ContentType.
 type CreateEntriesJSONRequestBody = NewEntries
@@ -2901,6 +3570,9 @@ type AddActionJSONRequestBody = NewAction
 
 // RefetchETFJSONRequestBody defines body for RefetchETF for application/json ContentType.
 type RefetchETFJSONRequestBody = Refetch
+
+// RenameETFJSONRequestBody defines body for RenameETF for application/json ContentType.
+type RenameETFJSONRequestBody = Rename
 
 // DecideFindingJSONRequestBody defines body for DecideFinding for application/json ContentType.
 type DecideFindingJSONRequestBody = NewDecision
@@ -2925,6 +3597,24 @@ type ServerInterface interface {
 	// DecideAction Accept, reject or cancel a corporate action.
 	// (POST /v1/actions/{id}/decision)
 	DecideAction(ctx echo.Context, id ActionID) error
+	// ListBackfills List backfills, newest first.
+	// (GET /v1/backfills)
+	ListBackfills(ctx echo.Context, params ListBackfillsParams) error
+	// CreateBackfill Start a backfill, or find the existing one.
+	// (POST /v1/backfills)
+	CreateBackfill(ctx echo.Context) error
+	// GetBackfill Get one backfill with what came of its ETFs.
+	// (GET /v1/backfills/{id})
+	GetBackfill(ctx echo.Context, id BackfillID, params GetBackfillParams) error
+	// CancelBackfill Cancel a backfill; what it has stored stays.
+	// (POST /v1/backfills/{id}/cancel)
+	CancelBackfill(ctx echo.Context, id BackfillID) error
+	// PauseBackfill Make a backfill start no further window.
+	// (POST /v1/backfills/{id}/pause)
+	PauseBackfill(ctx echo.Context, id BackfillID) error
+	// ResumeBackfill Let a paused backfill go on.
+	// (POST /v1/backfills/{id}/resume)
+	ResumeBackfill(ctx echo.Context, id BackfillID) error
 	// ListBacktests List backtests of stored ETFs, newest first.
 	// (GET /v1/backtests)
 	ListBacktests(ctx echo.Context, params ListBacktestsParams) error
@@ -2940,6 +3630,15 @@ type ServerInterface interface {
 	// GetBacktestReport Get the report of a completed backtest, one HTML page that needs nothing else.
 	// (GET /v1/backtests/{id}/report)
 	GetBacktestReport(ctx echo.Context, id BacktestID, params GetBacktestReportParams) error
+	// ListCalendars List the trading calendars with their versions. There is one per exchange, so the list is never paged.
+	// (GET /v1/calendars)
+	ListCalendars(ctx echo.Context) error
+	// GetCalendarClosures Get an exchange's calendar with every change that operators made.
+	// (GET /v1/calendars/{exchange}/closures)
+	GetCalendarClosures(ctx echo.Context, exchange string) error
+	// ChangeCalendar Close a session of an exchange, or take that back.
+	// (POST /v1/calendars/{exchange}/closures)
+	ChangeCalendar(ctx echo.Context, exchange string) error
 	// CheckFile Check a file of prices by the rules that a daily update applies. Nothing is stored.
 	// (POST /v1/check)
 	CheckFile(ctx echo.Context, params CheckFileParams) error
@@ -2955,6 +3654,9 @@ type ServerInterface interface {
 	// CreateETF Register an ETF.
 	// (POST /v1/etfs)
 	CreateETF(ctx echo.Context) error
+	// ImportETFs Register the ETFs of a CSV file, all or none.
+	// (POST /v1/etfs/import)
+	ImportETFs(ctx echo.Context, params ImportETFsParams) error
 	// GetETF Get one ETF.
 	// (GET /v1/etfs/{symbol})
 	GetETF(ctx echo.Context, symbol SymbolInPath, params GetETFParams) error
@@ -2991,6 +3693,9 @@ type ServerInterface interface {
 	// RefetchETF Fetch an ETF's whole history again, and replace what is stored.
 	// (POST /v1/etfs/{symbol}/refetch)
 	RefetchETF(ctx echo.Context, symbol SymbolInPath) error
+	// RenameETF Give an ETF another symbol.
+	// (POST /v1/etfs/{symbol}/rename)
+	RenameETF(ctx echo.Context, symbol SymbolInPath) error
 	// ListETFRuns List what the newest runs did for an ETF, newest first.
 	// (GET /v1/etfs/{symbol}/runs)
 	ListETFRuns(ctx echo.Context, symbol SymbolInPath, params ListETFRunsParams) error
@@ -3027,6 +3732,9 @@ type ServerInterface interface {
 	// GetFreshness Whether each ETF has what is due after its newest sessions, whatever runs there were.
 	// (GET /v1/freshness)
 	GetFreshness(ctx echo.Context, params GetFreshnessParams) error
+	// ListGaps List the runs of sessions without a stored bar.
+	// (GET /v1/gaps)
+	ListGaps(ctx echo.Context, params ListGapsParams) error
 	// ListGateVerdicts List the gate's verdicts, newest session first.
 	// (GET /v1/gate)
 	ListGateVerdicts(ctx echo.Context, params ListGateVerdictsParams) error
@@ -3078,9 +3786,12 @@ type ServerInterface interface {
 	// ListOriginScores List the scores of every ETF of an exchange at one origin.
 	// (GET /v1/scores)
 	ListOriginScores(ctx echo.Context, params ListOriginScoresParams) error
-	// ListSources List the sources of prices that an ETF can name. The list is short and never paged.
+	// ListSources List the sources of prices that an ETF can name, with their state. The list is short and never paged.
 	// (GET /v1/sources)
 	ListSources(ctx echo.Context) error
+	// GetSource Get one source, with the ETFs that name it and the newest changes of its breaker's state.
+	// (GET /v1/sources/{name})
+	GetSource(ctx echo.Context, name SourceName) error
 	// GetVersion Get the version of the code.
 	// (GET /version)
 	GetVersion(ctx echo.Context) error
@@ -3184,6 +3895,134 @@ func (w *ServerInterfaceWrapper) DecideAction(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.DecideAction(ctx, id)
+	return err
+}
+
+// ListBackfills converts echo context to params.
+func (w *ServerInterfaceWrapper) ListBackfills(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListBackfillsParams
+	// ------------- Optional query parameter "exchange" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "exchange", ctx.QueryParams(), &params.Exchange, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter exchange: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListBackfills(ctx, params)
+	return err
+}
+
+// CreateBackfill converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateBackfill(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateBackfill(ctx)
+	return err
+}
+
+// GetBackfill converts echo context to params.
+func (w *ServerInterfaceWrapper) GetBackfill(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id BackfillID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetBackfillParams
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetBackfill(ctx, id, params)
+	return err
+}
+
+// CancelBackfill converts echo context to params.
+func (w *ServerInterfaceWrapper) CancelBackfill(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id BackfillID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CancelBackfill(ctx, id)
+	return err
+}
+
+// PauseBackfill converts echo context to params.
+func (w *ServerInterfaceWrapper) PauseBackfill(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id BackfillID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PauseBackfill(ctx, id)
+	return err
+}
+
+// ResumeBackfill converts echo context to params.
+func (w *ServerInterfaceWrapper) ResumeBackfill(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id BackfillID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ResumeBackfill(ctx, id)
 	return err
 }
 
@@ -3305,6 +4144,47 @@ func (w *ServerInterfaceWrapper) GetBacktestReport(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetBacktestReport(ctx, id, params)
+	return err
+}
+
+// ListCalendars converts echo context to params.
+func (w *ServerInterfaceWrapper) ListCalendars(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListCalendars(ctx)
+	return err
+}
+
+// GetCalendarClosures converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCalendarClosures(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "exchange" -------------
+	var exchange string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "exchange", ctx.Param("exchange"), &exchange, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter exchange: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCalendarClosures(ctx, exchange)
+	return err
+}
+
+// ChangeCalendar converts echo context to params.
+func (w *ServerInterfaceWrapper) ChangeCalendar(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "exchange" -------------
+	var exchange string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "exchange", ctx.Param("exchange"), &exchange, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter exchange: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ChangeCalendar(ctx, exchange)
 	return err
 }
 
@@ -3449,6 +4329,52 @@ func (w *ServerInterfaceWrapper) CreateETF(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.CreateETF(ctx)
+	return err
+}
+
+// ImportETFs converts echo context to params.
+func (w *ServerInterfaceWrapper) ImportETFs(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ImportETFsParams
+	// ------------- Optional query parameter "update" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "update", ctx.QueryParams(), &params.Update, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter update: %s", err))
+	}
+
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", ctx.QueryParams(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter dry_run: %s", err))
+	}
+
+	// ------------- Optional query parameter "source" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "source", ctx.QueryParams(), &params.Source, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter source: %s", err))
+	}
+
+	// ------------- Optional query parameter "by" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "by", ctx.QueryParams(), &params.By, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter by: %s", err))
+	}
+
+	// ------------- Optional query parameter "why" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "why", ctx.QueryParams(), &params.Why, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter why: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ImportETFs(ctx, params)
 	return err
 }
 
@@ -3891,6 +4817,22 @@ func (w *ServerInterfaceWrapper) RefetchETF(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.RefetchETF(ctx, symbol)
+	return err
+}
+
+// RenameETF converts echo context to params.
+func (w *ServerInterfaceWrapper) RenameETF(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "symbol" -------------
+	var symbol SymbolInPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "symbol", ctx.Param("symbol"), &symbol, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter symbol: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RenameETF(ctx, symbol)
 	return err
 }
 
@@ -4355,6 +5297,59 @@ func (w *ServerInterfaceWrapper) GetFreshness(ctx echo.Context) error {
 	return err
 }
 
+// ListGaps converts echo context to params.
+func (w *ServerInterfaceWrapper) ListGaps(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListGapsParams
+	// ------------- Optional query parameter "exchange" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "exchange", ctx.QueryParams(), &params.Exchange, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter exchange: %s", err))
+	}
+
+	// ------------- Optional query parameter "symbol" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "symbol", ctx.QueryParams(), &params.Symbol, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter symbol: %s", err))
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListGaps(ctx, params)
+	return err
+}
+
 // ListGateVerdicts converts echo context to params.
 func (w *ServerInterfaceWrapper) ListGateVerdicts(ctx echo.Context) error {
 	var err error
@@ -4519,6 +5514,13 @@ func (w *ServerInterfaceWrapper) ListRuns(ctx echo.Context) error {
 
 	// Parameter object where we will unmarshal all parameters from the context
 	var params ListRunsParams
+	// ------------- Optional query parameter "workflow" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "workflow", ctx.QueryParams(), &params.Workflow, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter workflow: %s", err))
+	}
+
 	// ------------- Optional query parameter "exchange" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "exchange", ctx.QueryParams(), &params.Exchange, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
@@ -4848,6 +5850,22 @@ func (w *ServerInterfaceWrapper) ListSources(ctx echo.Context) error {
 	return err
 }
 
+// GetSource converts echo context to params.
+func (w *ServerInterfaceWrapper) GetSource(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "name" -------------
+	var name SourceName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", ctx.Param("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetSource(ctx, name)
+	return err
+}
+
 // GetVersion converts echo context to params.
 func (w *ServerInterfaceWrapper) GetVersion(ctx echo.Context) error {
 	var err error
@@ -4908,9 +5926,11 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/freshness", wrapper.GetFreshness, options.OperationMiddlewares["getFreshness"]...)
 	router.GET(options.BaseURL+"/v1/etfs", wrapper.ListETFs, options.OperationMiddlewares["listETFs"]...)
 	router.POST(options.BaseURL+"/v1/etfs", wrapper.CreateETF, options.OperationMiddlewares["createETF"]...)
+	router.POST(options.BaseURL+"/v1/etfs/import", wrapper.ImportETFs, options.OperationMiddlewares["importETFs"]...)
 	router.GET(options.BaseURL+"/v1/etfs/:symbol", wrapper.GetETF, options.OperationMiddlewares["getETF"]...)
 	router.PATCH(options.BaseURL+"/v1/etfs/:symbol", wrapper.EditETF, options.OperationMiddlewares["editETF"]...)
 	router.GET(options.BaseURL+"/v1/etfs/:symbol/changes", wrapper.ListETFChanges, options.OperationMiddlewares["listETFChanges"]...)
+	router.POST(options.BaseURL+"/v1/etfs/:symbol/rename", wrapper.RenameETF, options.OperationMiddlewares["renameETF"]...)
 	router.POST(options.BaseURL+"/v1/etfs/:symbol/refetch", wrapper.RefetchETF, options.OperationMiddlewares["refetchETF"]...)
 	router.GET(options.BaseURL+"/v1/etfs/:symbol/bars", wrapper.ListBars, options.OperationMiddlewares["listBars"]...)
 	router.GET(options.BaseURL+"/v1/etfs/:symbol/bars/:session/history", wrapper.ListBarHistory, options.OperationMiddlewares["listBarHistory"]...)
@@ -4951,10 +5971,21 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/backtests/:id", wrapper.GetBacktest, options.OperationMiddlewares["getBacktest"]...)
 	router.POST(options.BaseURL+"/v1/backtests/:id/cancel", wrapper.CancelBacktest, options.OperationMiddlewares["cancelBacktest"]...)
 	router.GET(options.BaseURL+"/v1/backtests/:id/report", wrapper.GetBacktestReport, options.OperationMiddlewares["getBacktestReport"]...)
+	router.GET(options.BaseURL+"/v1/backfills", wrapper.ListBackfills, options.OperationMiddlewares["listBackfills"]...)
+	router.POST(options.BaseURL+"/v1/backfills", wrapper.CreateBackfill, options.OperationMiddlewares["createBackfill"]...)
+	router.GET(options.BaseURL+"/v1/backfills/:id", wrapper.GetBackfill, options.OperationMiddlewares["getBackfill"]...)
+	router.POST(options.BaseURL+"/v1/backfills/:id/pause", wrapper.PauseBackfill, options.OperationMiddlewares["pauseBackfill"]...)
+	router.POST(options.BaseURL+"/v1/backfills/:id/resume", wrapper.ResumeBackfill, options.OperationMiddlewares["resumeBackfill"]...)
+	router.POST(options.BaseURL+"/v1/backfills/:id/cancel", wrapper.CancelBackfill, options.OperationMiddlewares["cancelBackfill"]...)
+	router.GET(options.BaseURL+"/v1/gaps", wrapper.ListGaps, options.OperationMiddlewares["listGaps"]...)
 	router.GET(options.BaseURL+"/v1/findings", wrapper.ListFindings, options.OperationMiddlewares["listFindings"]...)
 	router.GET(options.BaseURL+"/v1/findings/:id", wrapper.GetFinding, options.OperationMiddlewares["getFinding"]...)
 	router.POST(options.BaseURL+"/v1/findings/:id/decision", wrapper.DecideFinding, options.OperationMiddlewares["decideFinding"]...)
 	router.GET(options.BaseURL+"/v1/sources", wrapper.ListSources, options.OperationMiddlewares["listSources"]...)
+	router.GET(options.BaseURL+"/v1/sources/:name", wrapper.GetSource, options.OperationMiddlewares["getSource"]...)
+	router.GET(options.BaseURL+"/v1/calendars", wrapper.ListCalendars, options.OperationMiddlewares["listCalendars"]...)
+	router.GET(options.BaseURL+"/v1/calendars/:exchange/closures", wrapper.GetCalendarClosures, options.OperationMiddlewares["getCalendarClosures"]...)
+	router.POST(options.BaseURL+"/v1/calendars/:exchange/closures", wrapper.ChangeCalendar, options.OperationMiddlewares["changeCalendar"]...)
 	router.GET(options.BaseURL+"/v1/schedules", wrapper.ListSchedules, options.OperationMiddlewares["listSchedules"]...)
 	router.POST(options.BaseURL+"/v1/schedules/:id/pause", wrapper.PauseSchedule, options.OperationMiddlewares["pauseSchedule"]...)
 	router.POST(options.BaseURL+"/v1/schedules/:id/resume", wrapper.ResumeSchedule, options.OperationMiddlewares["resumeSchedule"]...)
@@ -5432,6 +6463,665 @@ type DecideActiondefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response DecideActiondefaultApplicationProblemPlusJSONResponse) VisitDecideActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBackfillsRequestObject struct {
+	Params ListBackfillsParams
+}
+
+type ListBackfillsResponseObject interface {
+	VisitListBackfillsResponse(w http.ResponseWriter) error
+}
+
+type ListBackfills200JSONResponse BackfillList
+
+func (response ListBackfills200JSONResponse) VisitListBackfillsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBackfills400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListBackfills400ApplicationProblemPlusJSONResponse) VisitListBackfillsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBackfills429ApplicationProblemPlusJSONResponse struct {
+	TooManyReadsApplicationProblemPlusJSONResponse
+}
+
+func (response ListBackfills429ApplicationProblemPlusJSONResponse) VisitListBackfillsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBackfills503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListBackfills503ApplicationProblemPlusJSONResponse) VisitListBackfillsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBackfillsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListBackfillsdefaultApplicationProblemPlusJSONResponse) VisitListBackfillsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBackfillRequestObject struct {
+	Body *CreateBackfillJSONRequestBody
+}
+
+type CreateBackfillResponseObject interface {
+	VisitCreateBackfillResponse(w http.ResponseWriter) error
+}
+
+type CreateBackfill202ResponseHeaders struct {
+	Location string
+}
+
+type CreateBackfill202JSONResponse struct {
+	Body    Backfill
+	Headers CreateBackfill202ResponseHeaders
+}
+
+func (response CreateBackfill202JSONResponse) VisitCreateBackfillResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBackfill400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreateBackfill400ApplicationProblemPlusJSONResponse) VisitCreateBackfillResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBackfill409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CreateBackfill409ApplicationProblemPlusJSONResponse) VisitCreateBackfillResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBackfill413ApplicationProblemPlusJSONResponse struct {
+	BodyTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateBackfill413ApplicationProblemPlusJSONResponse) VisitCreateBackfillResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBackfill415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateBackfill415ApplicationProblemPlusJSONResponse) VisitCreateBackfillResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBackfill503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateBackfill503ApplicationProblemPlusJSONResponse) VisitCreateBackfillResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBackfilldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateBackfilldefaultApplicationProblemPlusJSONResponse) VisitCreateBackfillResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackfillRequestObject struct {
+	Id     BackfillID `json:"id"`
+	Params GetBackfillParams
+}
+
+type GetBackfillResponseObject interface {
+	VisitGetBackfillResponse(w http.ResponseWriter) error
+}
+
+type GetBackfill200JSONResponse BackfillDetail
+
+func (response GetBackfill200JSONResponse) VisitGetBackfillResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackfill400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetBackfill400ApplicationProblemPlusJSONResponse) VisitGetBackfillResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackfill404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetBackfill404ApplicationProblemPlusJSONResponse) VisitGetBackfillResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackfill429ApplicationProblemPlusJSONResponse struct {
+	TooManyReadsApplicationProblemPlusJSONResponse
+}
+
+func (response GetBackfill429ApplicationProblemPlusJSONResponse) VisitGetBackfillResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackfill503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetBackfill503ApplicationProblemPlusJSONResponse) VisitGetBackfillResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackfilldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetBackfilldefaultApplicationProblemPlusJSONResponse) VisitGetBackfillResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelBackfillRequestObject struct {
+	Id BackfillID `json:"id"`
+}
+
+type CancelBackfillResponseObject interface {
+	VisitCancelBackfillResponse(w http.ResponseWriter) error
+}
+
+type CancelBackfill202ResponseHeaders struct {
+	Location string
+}
+
+type CancelBackfill202JSONResponse struct {
+	Body    Backfill
+	Headers CancelBackfill202ResponseHeaders
+}
+
+func (response CancelBackfill202JSONResponse) VisitCancelBackfillResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelBackfill400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CancelBackfill400ApplicationProblemPlusJSONResponse) VisitCancelBackfillResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelBackfill404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CancelBackfill404ApplicationProblemPlusJSONResponse) VisitCancelBackfillResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelBackfill409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CancelBackfill409ApplicationProblemPlusJSONResponse) VisitCancelBackfillResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelBackfill503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CancelBackfill503ApplicationProblemPlusJSONResponse) VisitCancelBackfillResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelBackfilldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CancelBackfilldefaultApplicationProblemPlusJSONResponse) VisitCancelBackfillResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseBackfillRequestObject struct {
+	Id BackfillID `json:"id"`
+}
+
+type PauseBackfillResponseObject interface {
+	VisitPauseBackfillResponse(w http.ResponseWriter) error
+}
+
+type PauseBackfill202ResponseHeaders struct {
+	Location string
+}
+
+type PauseBackfill202JSONResponse struct {
+	Body    Backfill
+	Headers PauseBackfill202ResponseHeaders
+}
+
+func (response PauseBackfill202JSONResponse) VisitPauseBackfillResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseBackfill400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PauseBackfill400ApplicationProblemPlusJSONResponse) VisitPauseBackfillResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseBackfill404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PauseBackfill404ApplicationProblemPlusJSONResponse) VisitPauseBackfillResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseBackfill409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response PauseBackfill409ApplicationProblemPlusJSONResponse) VisitPauseBackfillResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseBackfill503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PauseBackfill503ApplicationProblemPlusJSONResponse) VisitPauseBackfillResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseBackfilldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PauseBackfilldefaultApplicationProblemPlusJSONResponse) VisitPauseBackfillResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeBackfillRequestObject struct {
+	Id BackfillID `json:"id"`
+}
+
+type ResumeBackfillResponseObject interface {
+	VisitResumeBackfillResponse(w http.ResponseWriter) error
+}
+
+type ResumeBackfill202ResponseHeaders struct {
+	Location string
+}
+
+type ResumeBackfill202JSONResponse struct {
+	Body    Backfill
+	Headers ResumeBackfill202ResponseHeaders
+}
+
+func (response ResumeBackfill202JSONResponse) VisitResumeBackfillResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeBackfill400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeBackfill400ApplicationProblemPlusJSONResponse) VisitResumeBackfillResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeBackfill404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeBackfill404ApplicationProblemPlusJSONResponse) VisitResumeBackfillResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeBackfill409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeBackfill409ApplicationProblemPlusJSONResponse) VisitResumeBackfillResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeBackfill503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeBackfill503ApplicationProblemPlusJSONResponse) VisitResumeBackfillResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeBackfilldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ResumeBackfilldefaultApplicationProblemPlusJSONResponse) VisitResumeBackfillResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -5987,6 +7677,268 @@ type GetBacktestReportdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetBacktestReportdefaultApplicationProblemPlusJSONResponse) VisitGetBacktestReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCalendarsRequestObject struct {
+}
+
+type ListCalendarsResponseObject interface {
+	VisitListCalendarsResponse(w http.ResponseWriter) error
+}
+
+type ListCalendars200JSONResponse CalendarList
+
+func (response ListCalendars200JSONResponse) VisitListCalendarsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCalendars400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListCalendars400ApplicationProblemPlusJSONResponse) VisitListCalendarsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCalendars503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListCalendars503ApplicationProblemPlusJSONResponse) VisitListCalendarsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCalendarsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListCalendarsdefaultApplicationProblemPlusJSONResponse) VisitListCalendarsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCalendarClosuresRequestObject struct {
+	Exchange string `json:"exchange"`
+}
+
+type GetCalendarClosuresResponseObject interface {
+	VisitGetCalendarClosuresResponse(w http.ResponseWriter) error
+}
+
+type GetCalendarClosures200JSONResponse Calendar
+
+func (response GetCalendarClosures200JSONResponse) VisitGetCalendarClosuresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCalendarClosures400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetCalendarClosures400ApplicationProblemPlusJSONResponse) VisitGetCalendarClosuresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCalendarClosures503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetCalendarClosures503ApplicationProblemPlusJSONResponse) VisitGetCalendarClosuresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCalendarClosuresdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetCalendarClosuresdefaultApplicationProblemPlusJSONResponse) VisitGetCalendarClosuresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeCalendarRequestObject struct {
+	Exchange string `json:"exchange"`
+	Body     *ChangeCalendarJSONRequestBody
+}
+
+type ChangeCalendarResponseObject interface {
+	VisitChangeCalendarResponse(w http.ResponseWriter) error
+}
+
+type ChangeCalendar200JSONResponse CalendarChanged
+
+func (response ChangeCalendar200JSONResponse) VisitChangeCalendarResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeCalendar201JSONResponse CalendarChanged
+
+func (response ChangeCalendar201JSONResponse) VisitChangeCalendarResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeCalendar400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeCalendar400ApplicationProblemPlusJSONResponse) VisitChangeCalendarResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeCalendar404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeCalendar404ApplicationProblemPlusJSONResponse) VisitChangeCalendarResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeCalendar409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeCalendar409ApplicationProblemPlusJSONResponse) VisitChangeCalendarResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeCalendar503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeCalendar503ApplicationProblemPlusJSONResponse) VisitChangeCalendarResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeCalendardefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ChangeCalendardefaultApplicationProblemPlusJSONResponse) VisitChangeCalendarResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -6558,6 +8510,128 @@ type CreateETFdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response CreateETFdefaultApplicationProblemPlusJSONResponse) VisitCreateETFResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportETFsRequestObject struct {
+	Params ImportETFsParams
+	Body   io.Reader
+}
+
+type ImportETFsResponseObject interface {
+	VisitImportETFsResponse(w http.ResponseWriter) error
+}
+
+type ImportETFs200JSONResponse ImportReport
+
+func (response ImportETFs200JSONResponse) VisitImportETFsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportETFs400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ImportETFs400ApplicationProblemPlusJSONResponse) VisitImportETFsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportETFs413ApplicationProblemPlusJSONResponse struct {
+	FileTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ImportETFs413ApplicationProblemPlusJSONResponse) VisitImportETFsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportETFs415ApplicationProblemPlusJSONResponse struct {
+	NotCSVApplicationProblemPlusJSONResponse
+}
+
+func (response ImportETFs415ApplicationProblemPlusJSONResponse) VisitImportETFsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportETFs429ApplicationProblemPlusJSONResponse struct {
+	TooManyReadsApplicationProblemPlusJSONResponse
+}
+
+func (response ImportETFs429ApplicationProblemPlusJSONResponse) VisitImportETFsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportETFs503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ImportETFs503ApplicationProblemPlusJSONResponse) VisitImportETFsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportETFsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ImportETFsdefaultApplicationProblemPlusJSONResponse) VisitImportETFsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -8017,6 +10091,151 @@ func (response RefetchETFdefaultApplicationProblemPlusJSONResponse) VisitRefetch
 	return err
 }
 
+type RenameETFRequestObject struct {
+	Symbol SymbolInPath `json:"symbol"`
+	Body   *RenameETFJSONRequestBody
+}
+
+type RenameETFResponseObject interface {
+	VisitRenameETFResponse(w http.ResponseWriter) error
+}
+
+type RenameETF200ResponseHeaders struct {
+	ETag string
+}
+
+type RenameETF200JSONResponse struct {
+	Body    ETF
+	Headers RenameETF200ResponseHeaders
+}
+
+func (response RenameETF200JSONResponse) VisitRenameETFResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RenameETF400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RenameETF400ApplicationProblemPlusJSONResponse) VisitRenameETFResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RenameETF404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response RenameETF404ApplicationProblemPlusJSONResponse) VisitRenameETFResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RenameETF409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response RenameETF409ApplicationProblemPlusJSONResponse) VisitRenameETFResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RenameETF413ApplicationProblemPlusJSONResponse struct {
+	BodyTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response RenameETF413ApplicationProblemPlusJSONResponse) VisitRenameETFResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RenameETF415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response RenameETF415ApplicationProblemPlusJSONResponse) VisitRenameETFResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RenameETF503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RenameETF503ApplicationProblemPlusJSONResponse) VisitRenameETFResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RenameETFdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RenameETFdefaultApplicationProblemPlusJSONResponse) VisitRenameETFResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListETFRunsRequestObject struct {
 	Symbol SymbolInPath `json:"symbol"`
 	Params ListETFRunsParams
@@ -9377,6 +11596,111 @@ type GetFreshnessdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetFreshnessdefaultApplicationProblemPlusJSONResponse) VisitGetFreshnessResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListGapsRequestObject struct {
+	Params ListGapsParams
+}
+
+type ListGapsResponseObject interface {
+	VisitListGapsResponse(w http.ResponseWriter) error
+}
+
+type ListGaps200JSONResponse GapList
+
+func (response ListGaps200JSONResponse) VisitListGapsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListGaps400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListGaps400ApplicationProblemPlusJSONResponse) VisitListGapsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListGaps404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListGaps404ApplicationProblemPlusJSONResponse) VisitListGapsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListGaps429ApplicationProblemPlusJSONResponse struct {
+	TooManyReadsApplicationProblemPlusJSONResponse
+}
+
+func (response ListGaps429ApplicationProblemPlusJSONResponse) VisitListGapsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListGaps503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListGaps503ApplicationProblemPlusJSONResponse) VisitListGapsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListGapsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListGapsdefaultApplicationProblemPlusJSONResponse) VisitListGapsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -11045,12 +13369,117 @@ func (response ListSources400ApplicationProblemPlusJSONResponse) VisitListSource
 	return err
 }
 
+type ListSources503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListSources503ApplicationProblemPlusJSONResponse) VisitListSourcesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListSourcesdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
 }
 
 func (response ListSourcesdefaultApplicationProblemPlusJSONResponse) VisitListSourcesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSourceRequestObject struct {
+	Name SourceName `json:"name"`
+}
+
+type GetSourceResponseObject interface {
+	VisitGetSourceResponse(w http.ResponseWriter) error
+}
+
+type GetSource200JSONResponse SourceDetail
+
+func (response GetSource200JSONResponse) VisitGetSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSource400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetSource400ApplicationProblemPlusJSONResponse) VisitGetSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSource404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetSource404ApplicationProblemPlusJSONResponse) VisitGetSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSource503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetSource503ApplicationProblemPlusJSONResponse) VisitGetSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSourcedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetSourcedefaultApplicationProblemPlusJSONResponse) VisitGetSourceResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -11116,6 +13545,24 @@ type StrictServerInterface interface {
 	// DecideAction Accept, reject or cancel a corporate action.
 	// (POST /v1/actions/{id}/decision)
 	DecideAction(ctx context.Context, request DecideActionRequestObject) (DecideActionResponseObject, error)
+	// ListBackfills List backfills, newest first.
+	// (GET /v1/backfills)
+	ListBackfills(ctx context.Context, request ListBackfillsRequestObject) (ListBackfillsResponseObject, error)
+	// CreateBackfill Start a backfill, or find the existing one.
+	// (POST /v1/backfills)
+	CreateBackfill(ctx context.Context, request CreateBackfillRequestObject) (CreateBackfillResponseObject, error)
+	// GetBackfill Get one backfill with what came of its ETFs.
+	// (GET /v1/backfills/{id})
+	GetBackfill(ctx context.Context, request GetBackfillRequestObject) (GetBackfillResponseObject, error)
+	// CancelBackfill Cancel a backfill; what it has stored stays.
+	// (POST /v1/backfills/{id}/cancel)
+	CancelBackfill(ctx context.Context, request CancelBackfillRequestObject) (CancelBackfillResponseObject, error)
+	// PauseBackfill Make a backfill start no further window.
+	// (POST /v1/backfills/{id}/pause)
+	PauseBackfill(ctx context.Context, request PauseBackfillRequestObject) (PauseBackfillResponseObject, error)
+	// ResumeBackfill Let a paused backfill go on.
+	// (POST /v1/backfills/{id}/resume)
+	ResumeBackfill(ctx context.Context, request ResumeBackfillRequestObject) (ResumeBackfillResponseObject, error)
 	// ListBacktests List backtests of stored ETFs, newest first.
 	// (GET /v1/backtests)
 	ListBacktests(ctx context.Context, request ListBacktestsRequestObject) (ListBacktestsResponseObject, error)
@@ -11131,6 +13578,15 @@ type StrictServerInterface interface {
 	// GetBacktestReport Get the report of a completed backtest, one HTML page that needs nothing else.
 	// (GET /v1/backtests/{id}/report)
 	GetBacktestReport(ctx context.Context, request GetBacktestReportRequestObject) (GetBacktestReportResponseObject, error)
+	// ListCalendars List the trading calendars with their versions. There is one per exchange, so the list is never paged.
+	// (GET /v1/calendars)
+	ListCalendars(ctx context.Context, request ListCalendarsRequestObject) (ListCalendarsResponseObject, error)
+	// GetCalendarClosures Get an exchange's calendar with every change that operators made.
+	// (GET /v1/calendars/{exchange}/closures)
+	GetCalendarClosures(ctx context.Context, request GetCalendarClosuresRequestObject) (GetCalendarClosuresResponseObject, error)
+	// ChangeCalendar Close a session of an exchange, or take that back.
+	// (POST /v1/calendars/{exchange}/closures)
+	ChangeCalendar(ctx context.Context, request ChangeCalendarRequestObject) (ChangeCalendarResponseObject, error)
 	// CheckFile Check a file of prices by the rules that a daily update applies. Nothing is stored.
 	// (POST /v1/check)
 	CheckFile(ctx context.Context, request CheckFileRequestObject) (CheckFileResponseObject, error)
@@ -11146,6 +13602,9 @@ type StrictServerInterface interface {
 	// CreateETF Register an ETF.
 	// (POST /v1/etfs)
 	CreateETF(ctx context.Context, request CreateETFRequestObject) (CreateETFResponseObject, error)
+	// ImportETFs Register the ETFs of a CSV file, all or none.
+	// (POST /v1/etfs/import)
+	ImportETFs(ctx context.Context, request ImportETFsRequestObject) (ImportETFsResponseObject, error)
 	// GetETF Get one ETF.
 	// (GET /v1/etfs/{symbol})
 	GetETF(ctx context.Context, request GetETFRequestObject) (GetETFResponseObject, error)
@@ -11182,6 +13641,9 @@ type StrictServerInterface interface {
 	// RefetchETF Fetch an ETF's whole history again, and replace what is stored.
 	// (POST /v1/etfs/{symbol}/refetch)
 	RefetchETF(ctx context.Context, request RefetchETFRequestObject) (RefetchETFResponseObject, error)
+	// RenameETF Give an ETF another symbol.
+	// (POST /v1/etfs/{symbol}/rename)
+	RenameETF(ctx context.Context, request RenameETFRequestObject) (RenameETFResponseObject, error)
 	// ListETFRuns List what the newest runs did for an ETF, newest first.
 	// (GET /v1/etfs/{symbol}/runs)
 	ListETFRuns(ctx context.Context, request ListETFRunsRequestObject) (ListETFRunsResponseObject, error)
@@ -11218,6 +13680,9 @@ type StrictServerInterface interface {
 	// GetFreshness Whether each ETF has what is due after its newest sessions, whatever runs there were.
 	// (GET /v1/freshness)
 	GetFreshness(ctx context.Context, request GetFreshnessRequestObject) (GetFreshnessResponseObject, error)
+	// ListGaps List the runs of sessions without a stored bar.
+	// (GET /v1/gaps)
+	ListGaps(ctx context.Context, request ListGapsRequestObject) (ListGapsResponseObject, error)
 	// ListGateVerdicts List the gate's verdicts, newest session first.
 	// (GET /v1/gate)
 	ListGateVerdicts(ctx context.Context, request ListGateVerdictsRequestObject) (ListGateVerdictsResponseObject, error)
@@ -11269,9 +13734,12 @@ type StrictServerInterface interface {
 	// ListOriginScores List the scores of every ETF of an exchange at one origin.
 	// (GET /v1/scores)
 	ListOriginScores(ctx context.Context, request ListOriginScoresRequestObject) (ListOriginScoresResponseObject, error)
-	// ListSources List the sources of prices that an ETF can name. The list is short and never paged.
+	// ListSources List the sources of prices that an ETF can name, with their state. The list is short and never paged.
 	// (GET /v1/sources)
 	ListSources(ctx context.Context, request ListSourcesRequestObject) (ListSourcesResponseObject, error)
+	// GetSource Get one source, with the ETFs that name it and the newest changes of its breaker's state.
+	// (GET /v1/sources/{name})
+	GetSource(ctx context.Context, request GetSourceRequestObject) (GetSourceResponseObject, error)
 	// GetVersion Get the version of the code.
 	// (GET /version)
 	GetVersion(ctx context.Context, request GetVersionRequestObject) (GetVersionResponseObject, error)
@@ -11433,6 +13901,178 @@ func (sh *strictHandler) DecideAction(ctx echo.Context, id ActionID) error {
 	return nil
 }
 
+// ListBackfills operation middleware
+func (sh *strictHandler) ListBackfills(ctx echo.Context, params ListBackfillsParams) error {
+	var request ListBackfillsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListBackfills(ctx.Request().Context(), request.(ListBackfillsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListBackfills")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListBackfillsResponseObject); ok {
+		return validResponse.VisitListBackfillsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateBackfill operation middleware
+func (sh *strictHandler) CreateBackfill(ctx echo.Context) error {
+	var request CreateBackfillRequestObject
+
+	var body CreateBackfillJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateBackfill(ctx.Request().Context(), request.(CreateBackfillRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateBackfill")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateBackfillResponseObject); ok {
+		return validResponse.VisitCreateBackfillResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetBackfill operation middleware
+func (sh *strictHandler) GetBackfill(ctx echo.Context, id BackfillID, params GetBackfillParams) error {
+	var request GetBackfillRequestObject
+
+	request.Id = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetBackfill(ctx.Request().Context(), request.(GetBackfillRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetBackfill")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetBackfillResponseObject); ok {
+		return validResponse.VisitGetBackfillResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CancelBackfill operation middleware
+func (sh *strictHandler) CancelBackfill(ctx echo.Context, id BackfillID) error {
+	var request CancelBackfillRequestObject
+
+	request.Id = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CancelBackfill(ctx.Request().Context(), request.(CancelBackfillRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CancelBackfill")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CancelBackfillResponseObject); ok {
+		return validResponse.VisitCancelBackfillResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PauseBackfill operation middleware
+func (sh *strictHandler) PauseBackfill(ctx echo.Context, id BackfillID) error {
+	var request PauseBackfillRequestObject
+
+	request.Id = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PauseBackfill(ctx.Request().Context(), request.(PauseBackfillRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PauseBackfill")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PauseBackfillResponseObject); ok {
+		return validResponse.VisitPauseBackfillResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ResumeBackfill operation middleware
+func (sh *strictHandler) ResumeBackfill(ctx echo.Context, id BackfillID) error {
+	var request ResumeBackfillRequestObject
+
+	request.Id = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResumeBackfill(ctx.Request().Context(), request.(ResumeBackfillRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResumeBackfill")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ResumeBackfillResponseObject); ok {
+		return validResponse.VisitResumeBackfillResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListBacktests operation middleware
 func (sh *strictHandler) ListBacktests(ctx echo.Context, params ListBacktestsParams) error {
 	var request ListBacktestsRequestObject
@@ -11575,6 +14215,102 @@ func (sh *strictHandler) GetBacktestReport(ctx echo.Context, id BacktestID, para
 		return err
 	} else if validResponse, ok := response.(GetBacktestReportResponseObject); ok {
 		return validResponse.VisitGetBacktestReportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListCalendars operation middleware
+func (sh *strictHandler) ListCalendars(ctx echo.Context) error {
+	var request ListCalendarsRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListCalendars(ctx.Request().Context(), request.(ListCalendarsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListCalendars")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListCalendarsResponseObject); ok {
+		return validResponse.VisitListCalendarsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetCalendarClosures operation middleware
+func (sh *strictHandler) GetCalendarClosures(ctx echo.Context, exchange string) error {
+	var request GetCalendarClosuresRequestObject
+
+	request.Exchange = exchange
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCalendarClosures(ctx.Request().Context(), request.(GetCalendarClosuresRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCalendarClosures")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCalendarClosuresResponseObject); ok {
+		return validResponse.VisitGetCalendarClosuresResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ChangeCalendar operation middleware
+func (sh *strictHandler) ChangeCalendar(ctx echo.Context, exchange string) error {
+	var request ChangeCalendarRequestObject
+
+	request.Exchange = exchange
+
+	var body ChangeCalendarJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ChangeCalendar(ctx.Request().Context(), request.(ChangeCalendarRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ChangeCalendar")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ChangeCalendarResponseObject); ok {
+		return validResponse.VisitChangeCalendarResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -11751,6 +14487,33 @@ func (sh *strictHandler) CreateETF(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(CreateETFResponseObject); ok {
 		return validResponse.VisitCreateETFResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ImportETFs operation middleware
+func (sh *strictHandler) ImportETFs(ctx echo.Context, params ImportETFsParams) error {
+	var request ImportETFsRequestObject
+
+	request.Params = params
+
+	request.Body = ctx.Request().Body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ImportETFs(ctx.Request().Context(), request.(ImportETFsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ImportETFs")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ImportETFsResponseObject); ok {
+		return validResponse.VisitImportETFsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -12136,6 +14899,54 @@ func (sh *strictHandler) RefetchETF(ctx echo.Context, symbol SymbolInPath) error
 	return nil
 }
 
+// RenameETF operation middleware
+func (sh *strictHandler) RenameETF(ctx echo.Context, symbol SymbolInPath) error {
+	var request RenameETFRequestObject
+
+	request.Symbol = symbol
+
+	var body RenameETFJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RenameETF(ctx.Request().Context(), request.(RenameETFRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RenameETF")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RenameETFResponseObject); ok {
+		return validResponse.VisitRenameETFResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListETFRuns operation middleware
 func (sh *strictHandler) ListETFRuns(ctx echo.Context, symbol SymbolInPath, params ListETFRunsParams) error {
 	var request ListETFRunsRequestObject
@@ -12461,6 +15272,31 @@ func (sh *strictHandler) GetFreshness(ctx echo.Context, params GetFreshnessParam
 		return err
 	} else if validResponse, ok := response.(GetFreshnessResponseObject); ok {
 		return validResponse.VisitGetFreshnessResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListGaps operation middleware
+func (sh *strictHandler) ListGaps(ctx echo.Context, params ListGapsParams) error {
+	var request ListGapsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListGaps(ctx.Request().Context(), request.(ListGapsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListGaps")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListGapsResponseObject); ok {
+		return validResponse.VisitListGapsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -12930,6 +15766,31 @@ func (sh *strictHandler) ListSources(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(ListSourcesResponseObject); ok {
 		return validResponse.VisitListSourcesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetSource operation middleware
+func (sh *strictHandler) GetSource(ctx echo.Context, name SourceName) error {
+	var request GetSourceRequestObject
+
+	request.Name = name
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSource(ctx.Request().Context(), request.(GetSourceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSource")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetSourceResponseObject); ok {
+		return validResponse.VisitGetSourceResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

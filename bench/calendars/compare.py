@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compare the calendars with exchange_calendars: every session, open and close of XNYS and XKRX, 1990 to 2030.
+"""Compare the calendars with exchange_calendars: every session, open and close, from 1990 (XLON, XETR and XTKS: 2000) to 2030.
 
 Run it from the repository root (the script installs nothing):
 
@@ -12,7 +12,8 @@ differences.json in the same folder. An entry there has an exchange, a cause, a 
 
     "only_ours"    dates that are sessions only in our calendar; or from, to, weekday and the number of days
     "only_theirs"  dates that are sessions only in exchange_calendars
-    "hours"        dates whose open or close differs, with our local hours "HH:MM-HH:MM"
+    "hours"        dates whose open or close differs, with our local hours "HH:MM-HH:MM"; or, as text, our local hours of all the
+                   sessions between from and to that have no entry of their own, and the number of days
 
 It prints each difference with its cause and ends with one line of JSON. Exit code 1: a difference without an
 explanation, or an explanation without a difference; 2: the comparison failed.
@@ -28,8 +29,15 @@ import zoneinfo
 PINNED = "4.13.2"
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-FIRST, LAST = "1990-01-01", "2030-12-31"
-ZONES = {"XNYS": "America/New_York", "XKRX": "Asia/Seoul"}
+FIRST = {"XNYS": "1990-01-01", "XKRX": "1990-01-01", "XLON": "2000-01-01", "XETR": "2000-01-01", "XTKS": "2000-01-01"}
+LAST = "2030-12-31"
+ZONES = {
+    "XNYS": "America/New_York",
+    "XKRX": "Asia/Seoul",
+    "XLON": "Europe/London",
+    "XETR": "Europe/Berlin",
+    "XTKS": "Asia/Tokyo",
+}
 
 
 def load_ours():
@@ -47,7 +55,7 @@ def load_ours():
 def load_theirs(exchange_calendars):
     theirs = {}
     for exchange in ZONES:
-        calendar = exchange_calendars.get_calendar(exchange, start=FIRST, end=LAST)
+        calendar = exchange_calendars.get_calendar(exchange, start=FIRST[exchange], end=LAST)
         schedule = calendar.schedule
         theirs[exchange] = {
             session.date().isoformat(): (opens.to_pydatetime(), closes.to_pydatetime())
@@ -79,7 +87,7 @@ def find_differences(ours, theirs):
 def explain(found, entries):
     """Split into explained [(key, cause)], unexplained [key] and stale explanations [text]."""
     causes, stale = {}, []
-    for entry in entries:
+    for entry in sorted(entries, key=lambda entry: isinstance(entry.get("hours"), str)):  # ranges last
         exchange, cause = entry["exchange"], f'{entry["cause"]} [{entry["source"]}]'
         keys = []
         if "weekday" in entry:
@@ -96,6 +104,20 @@ def explain(found, entries):
                 stale.append(f'{exchange} {entry["weekday"]}s: {len(keys)} differences, {entry["days"]} explained')
         for kind in ("only_ours", "only_theirs"):
             keys += [(exchange, kind, date) for date in entry.get(kind, [])]
+        if isinstance(entry.get("hours"), str):
+            keys = [
+                key
+                for key, hours in found.items()
+                if key[0] == exchange
+                and key[1] == "hours"
+                and entry["from"] <= key[2] <= entry["to"]
+                and hours == entry["hours"]
+                and key not in causes
+            ]
+            if len(keys) != entry["days"]:
+                stale.append(f'{exchange} {entry["hours"]}: {len(keys)} differences, {entry["days"]} explained')
+            causes.update(dict.fromkeys(keys, cause))
+            continue
         for date, hours in entry.get("hours", {}).items():
             key = (exchange, "hours", date)
             if found.get(key, hours) != hours:
@@ -133,14 +155,19 @@ def main():
     found = find_differences(ours, theirs)
     explained, unexplained, stale = explain(found, json.loads((HERE / "differences.json").read_text()))
 
-    saturdays = {}
+    saturdays, ranges = {}, {}
     for key, cause in explained:
         if key[1] == "only_ours" and datetime.date.fromisoformat(key[2]).weekday() == 5:
             saturdays.setdefault((key[0], cause), []).append(key[2])
             continue
+        if key[0] == "XETR" and key[1] == "hours" and found[key] == "09:00-20:00":
+            ranges.setdefault((key[0], found[key], cause), []).append(key[2])
+            continue
         print(f"{key[0]} {key[2]} {key[1]} ({found[key]}): {cause}")
     for (exchange, cause), dates in saturdays.items():
         print(f"{exchange} {dates[0]} to {dates[-1]} only_ours, {len(dates)} Saturdays: {cause}")
+    for (exchange, hours, cause), dates in ranges.items():
+        print(f"{exchange} {dates[0]} to {dates[-1]} hours ({hours}), {len(dates)} sessions: {cause}")
     for key in unexplained:
         print(f"UNEXPLAINED {key[0]} {key[2]} {key[1]} ({found[key]})")
     for text in stale:

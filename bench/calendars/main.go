@@ -1,4 +1,4 @@
-// Command calendars prints every session of both exchanges as JSON lines, for compare.py:
+// Command calendars prints every session of all exchanges as JSON lines, for compare.py:
 //
 //	{"exchange":"XNYS","session":"2025-09-26","open":"2025-09-26T13:30:00Z","close":"2025-09-26T20:00:00Z"}
 package main

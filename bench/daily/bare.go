@@ -46,7 +46,7 @@ func (m *memory) etf(symbol etf.Symbol) etf.ETF {
 	return etf.ETF{Symbol: symbol, Exchange: etf.XNYS, Currency: "USD", Sources: []etf.SourceRef{{Name: simulated.Name, Ref: string(symbol)}}}
 }
 
-func (m *memory) Due(_ context.Context, _ etf.Exchange, _ []etf.Symbol, after etf.Symbol, limit int) ([]etf.ETF, error) {
+func (m *memory) Due(_ context.Context, _ etf.Exchange, _ etf.Session, _ []etf.Symbol, after etf.Symbol, limit int) ([]etf.ETF, error) {
 	i, found := slices.BinarySearch(m.symbols, after)
 	if found {
 		i++

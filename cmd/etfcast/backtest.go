@@ -133,7 +133,7 @@ a reason, as in simulated prices. "etfcast backtest start" measures ETFs that ar
 		},
 	}
 	cmd.Flags().StringSliceVar(&c.in, "in", nil, `files with prices, each of one ETF; "-" is standard input`)
-	cmd.Flags().StringVar(&c.exchange, "exchange", "", "exchange of all files: XNYS or XKRX (default: each file's own dates are its calendar)")
+	cmd.Flags().StringVar(&c.exchange, "exchange", "", "exchange of all files: "+etf.ExchangeList()+" (default: each file's own dates are its calendar)")
 	cmd.Flags().StringVar(&c.report, "report", "", "folder to write index.html and results.json to; it is made if it is not there")
 	cmd.Flags().BoolVar(&c.accept, "accept-errors", false, "measure files with errors nevertheless, without the rows that would be quarantined; the results name them")
 	c.what.add(cmd)

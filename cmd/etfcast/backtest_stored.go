@@ -72,7 +72,7 @@ unless the data have changed or --again asks once more.`,
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&request.Exchange, "exchange", "", "every ETF of this exchange, XNYS or XKRX")
+	cmd.Flags().StringVar(&request.Exchange, "exchange", "", "every ETF of this exchange, "+etf.ExchangeList())
 	cmd.Flags().StringSliceVar(&request.Symbols, "symbols", nil, "only these ETFs, separated by commas")
 	cmd.Flags().StringVar(&request.AsOf, "as-of", "", "measure what was believed at this instant, such as 2025-09-26T21:00:00Z (default: now)")
 	cmd.Flags().BoolVar(&request.Again, "again", false, "ask again what was answered already")
@@ -91,13 +91,13 @@ func (a *app) waitForBacktest(ctx context.Context, svc *service.Service, run etf
 	for run.Status == etf.RunRunning {
 		select {
 		case <-ctx.Done():
-			return errBacktestContinues{run.ID}
+			return errContinues{"backtest", run.ID}
 		case <-tick.C:
 		}
 		now, err := svc.Backtest(ctx, run.ID)
 		switch {
 		case ctx.Err() != nil:
-			return errBacktestContinues{run.ID}
+			return errContinues{"backtest", run.ID}
 		case err == nil:
 			run = now
 		case etf.KindOf(err) != etf.KindUnavailable: // it is durable: keep watching while a server is away
@@ -123,15 +123,6 @@ func (a *app) waitForBacktest(ctx context.Context, svc *service.Service, run etf
 
 // errNoResult is returned by a command that waited for a backtest which did not complete.
 var errNoResult = errors.New("there is no result")
-
-// errBacktestContinues is returned by a command that was interrupted while watching a backtest, which continues without it.
-type errBacktestContinues struct{ id string }
-
-func (e errBacktestContinues) Error() string {
-	return fmt.Sprintf("interrupted, but backtest %[1]s continues (`etfcast backtest show %[1]s`, `etfcast backtest cancel %[1]s`)", e.id)
-}
-
-func (errBacktestContinues) Unwrap() error { return context.Canceled }
 
 // showStoredBacktest shows the result of a completed backtest; the error is errLeak if a leak is suspected.
 func (a *app) showStoredBacktest(ctx context.Context, svc *service.Service, run etf.BacktestRun, as format, folder string) error {

@@ -199,7 +199,7 @@ func TestBacktestRefusals(t *testing.T) {
 		"origins-every":       {[]string{"--in", good, "--origins-every", "0"}, "origins-every: 0"},
 		"refit-every":         {[]string{"--in", good, "--refit-every", "0"}, "refit-every: 0"},
 		"overlapping names":   {[]string{"--in", good, twin}, "would both be called GOOD"},
-		"an unknown exchange": {[]string{"--in", good, "--exchange", "XLON"}, "exchange: "},
+		"an unknown exchange": {[]string{"--in", good, "--exchange", "XPAR"}, "exchange: "},
 		"closes only":         {[]string{"--in", short, "--exchange", "XNYS"}, "no column holds open, high, low"},
 		"standard input":      {[]string{"--in", "-", "-"}, "standard input is named twice"},
 		"errors":              {[]string{"--in", bad, "--exchange", "XNYS"}, "its prices don't pass the check: non_positive_price on 2018-05-24"},

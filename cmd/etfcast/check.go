@@ -76,7 +76,7 @@ all are checked, and the greatest code counts.`,
 			return checkFiles(a, cmd, args, o, as)
 		},
 	}
-	cmd.Flags().StringVar(&exchange, "exchange", "", "exchange whose calendar the dates follow: XNYS or XKRX")
+	cmd.Flags().StringVar(&exchange, "exchange", "", "exchange whose calendar the dates follow: "+etf.ExchangeList())
 	cmd.Flags().StringVar(&session, "session", "", "session that the file is checked for; later rows are left out (default: the file's newest)")
 	cmd.Flags().StringVar(&stored, "stored", "", "an earlier export of the same ETF, taken as stored")
 	as.addFlags(cmd, "one object a line", "one row for each line")

@@ -75,7 +75,7 @@ func TestCheckExitCodes(t *testing.T) {
 		{"a folder", []string{t.TempDir(), "--exchange", "XNYS"}, exitUsage, "is a folder"},
 		{"no file", []string{"--exchange", "XNYS"}, exitUsage, "argument FILE is missing"},
 		{"no exchange", []string{good}, exitUsage, "give --exchange"},
-		{"an unknown exchange", []string{good, "--exchange", "NYSE"}, exitUsage, "use XNYS or XKRX"},
+		{"an unknown exchange", []string{good, "--exchange", "NYSE"}, exitUsage, "use XNYS, XKRX, XLON, XETR or XTKS"},
 		{"a bad session", []string{good, "--exchange", "XNYS", "--session", "30.6.2025"}, exitUsage, "YYYY-MM-DD"},
 		{"a holiday", []string{good, "--exchange", "XNYS", "--session", "2025-06-19"}, exitUsage, "not a trading day"},
 		{"an unknown option", []string{good + "?bases=raw", "--exchange", "XNYS"}, exitUsage, "is not an option"},

@@ -34,7 +34,7 @@ func TestExitCodesAndMessages(t *testing.T) {
 		{"unknown flag", nil, []string{"run", "daily", "--bogus"}, 2, "--bogus"},
 		{"missing argument", nil, []string{"calendar", "sessions"}, 2, "EXCHANGE is missing"},
 		{"one argument too many", nil, []string{"calendar", "sessions", "XNYS", "XKRX"}, 2, `"XKRX" is one argument too many`},
-		{"unknown exchange", nil, []string{"calendar", "sessions", "XXXX"}, 2, "use XNYS or XKRX"},
+		{"unknown exchange", nil, []string{"calendar", "sessions", "XXXX"}, 2, "use XNYS, XKRX, XLON, XETR or XTKS"},
 		{"bad date", nil, []string{"calendar", "sessions", "XNYS", "--from", "2025-9-1"}, 2, "from: "},
 		{"date outside the calendar", nil, []string{"calendar", "sessions", "XNYS", "--to", "2031-01-01"}, 2, "1990-01-01 to 2030-12-31"},
 		{"from after to", nil, []string{"calendar", "closures", "XKRX", "--from", "2025-02-01", "--to", "2025-01-01"}, 2, "swap them"},

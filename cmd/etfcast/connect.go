@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"time"
@@ -58,6 +59,7 @@ func (a *app) service() (s *service.Service, closeAll func(), err error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	knowCalendars(context.Background(), store)
 	s, closeTemporal, err := a.newService(store)
 	if err != nil {
 		_ = store.Close()
@@ -92,7 +94,7 @@ func (a *app) serviceOn(store service.Store, temporal *dispatch.Client) (*servic
 		Store: store, Anchors: a.checkpoints.anchors(anchors, func(_ etf.Checkpoint, err error) {
 			fmt.Fprintf(a.stderr, "warning: the checkpoint is not in a file: %v\n", err)
 		}), CheckpointNote: a.checkpointNote, Temporal: temporal, Sources: etf.SourceNames(), UI: a.common.temporalUI, Namespace: temporal.Namespace(),
-		Final: final, Schedules: schedules,
+		Final: final, Schedules: schedules, Keys: a.env.keyState,
 	}), nil
 }
 
@@ -109,4 +111,26 @@ func (a *app) temporal() (*dispatch.Client, error) {
 		return nil, usageError{err}
 	}
 	return c, nil
+}
+
+// calendarPatience is how long a command waits for the changes of calendars.
+const calendarPatience = 3 * time.Second
+
+// knowCalendars has this process know the changes of calendars that are stored. Without a database the calendars are as released: a command
+// that needs it says so itself.
+func knowCalendars(ctx context.Context, store service.Calendars) {
+	ctx, stop := context.WithTimeout(ctx, calendarPatience)
+	defer stop()
+	_ = service.NewCalendarReader(store, time.Now).Read(ctx, 0)
+}
+
+// knowCalendars is the same for commands that need no database, if one is set.
+func (a *app) knowCalendars(ctx context.Context) {
+	if a.common.mysqlDSN == "" {
+		return
+	}
+	if store, err := a.openStore(); err == nil {
+		defer func() { _ = store.Close() }()
+		knowCalendars(ctx, store)
+	}
 }

@@ -6,13 +6,23 @@ import (
 	"strings"
 
 	data "github.com/etfcast/etfcast/rebuild"
+	"github.com/etfcast/etfcast/source/alphavantage"
+	"github.com/etfcast/etfcast/source/eodhd"
 	"github.com/etfcast/etfcast/source/file"
+	"github.com/etfcast/etfcast/source/krx"
+	"github.com/etfcast/etfcast/source/naver"
 	"github.com/etfcast/etfcast/source/simulated"
+	"github.com/etfcast/etfcast/source/tiingo"
 	"github.com/etfcast/etfcast/source/yahoo"
 )
 
-// parsers are those of the sources' stored responses.
-var parsers = map[string]data.Parse{file.Name: file.ParseStored, simulated.Name: simulated.ParseStored, yahoo.Name: yahoo.ParseStored}
+// parsers are those of the sources' stored responses. shared returns a body that fetches share, by its hash.
+func parsers(shared func(hash string) ([]byte, error)) map[string]data.Parse {
+	return map[string]data.Parse{
+		yahoo.Name: yahoo.ParseStored, tiingo.Name: tiingo.ParseStored, alphavantage.Name: alphavantage.ParseStored, eodhd.Name: eodhd.ParseStored,
+		naver.Name: naver.ParseStored, krx.Name: krx.StoredParser(shared), file.Name: file.ParseStored, simulated.Name: simulated.ParseStored,
+	}
+}
 
 // printData says what an ETF's data were made again from, and where they differ from what is recorded.
 func printData(w io.Writer, r data.Result) error {

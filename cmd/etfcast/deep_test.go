@@ -100,6 +100,13 @@ func TestReproduceDeep(t *testing.T) {
 	check("as recorded, in words", 0, "as recorded   data version 1, perhaps judged by etfcast "+older, ids["drift"], "--deep", "--anyway")
 	check("a forecast of the other version", 2, "`etfcast reproduce "+earlier["drift"]+" --build`", earlier["drift"], "--deep")
 
+	// Under another symbol, everything is as it was issued.
+	if _, changed, err := s.RenameETF(t.Context(), etf.Rename{Symbol: "SPY", To: "SPYX", Last: etf.MustSession("2025-09-26"), By: "ada"}); err != nil || !changed {
+		t.Fatal(changed, err)
+	}
+	check("renamed", 0, "identical: ", ids["drift"])
+	check("renamed, deep", 0, "identical: ", ids["drift"], "--deep", "--anyway")
+
 	// Numbers that no response has are no question of rules.
 	change("UPDATE bars SET close = close + 1 WHERE session = '2024-12-03'")
 	check("a changed close", 1, "fetch "+first+" has no such row", ids["drift"], "--deep")

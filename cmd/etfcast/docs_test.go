@@ -410,11 +410,11 @@ func TestExamplesCanBeTyped(t *testing.T) {
 
 var variable = regexp.MustCompile(`\bETFCAST_[A-Z0-9_]+`)
 
-// Every variable named anywhere is a setting or one of otherVariables, and CONTRIBUTING.md explains the latter.
+// Every variable named anywhere is a setting, a source's credential or one of otherVariables, and CONTRIBUTING.md explains the latter.
 func TestVariablesExist(t *testing.T) {
 	known := knownSettings(testRoot())
 	exists := func(name string) bool {
-		return slices.ContainsFunc(known, func(flag string) bool { return envName(flag) == name }) ||
+		return isCredential(name) || slices.ContainsFunc(known, func(flag string) bool { return envName(flag) == name }) ||
 			slices.ContainsFunc(otherVariables, func(other string) bool {
 				return name == other || strings.HasSuffix(other, "_") && strings.HasPrefix(name, other)
 			})
@@ -424,7 +424,7 @@ func TestVariablesExist(t *testing.T) {
 		for _, name := range variable.FindAllString(text, -1) {
 			checked[name] = true
 			if !exists(name) {
-				t.Errorf("%s: %s is neither a setting nor one of otherVariables", where, name)
+				t.Errorf("%s: %s is neither a setting, nor a credential, nor one of otherVariables", where, name)
 			}
 		}
 	}
@@ -543,7 +543,7 @@ func TestEndpointsExist(t *testing.T) {
 	}
 	for path, want := range map[string]bool{
 		"GET /v1/etfs/SPY": true, "POST /v1/runs/daily:XNYS:2025-09-26/cancel": true, " /v1/forecasts/%s/fit": true, "HEAD /readyz": true,
-		"DELETE /v1/etfs/SPY": false, " /v1/backfills": false, "GET /v1/runs/x/cancel": false, "GET /status": false,
+		"DELETE /v1/etfs/SPY": false, " /v1/backfillz": false, "GET /v1/runs/x/cancel": false, "GET /status": false,
 	} {
 		if method, path, _ := strings.Cut(path, " "); served(all, method, path) != want {
 			t.Errorf("%s %s: served is not %v", method, path, want)

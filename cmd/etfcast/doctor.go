@@ -90,9 +90,7 @@ func (d *doctor) bad(check string, err error, remedy string) {
 	f := diagnosis{Check: check, State: "error", Detail: err.Error(), Remedy: remedy}
 	var e *etf.Error
 	if errors.As(err, &e) && e.Remedy != "" {
-		bare := *e
-		bare.Remedy = ""
-		f.Detail, f.Remedy = bare.Error(), e.Remedy
+		f.Detail, f.Remedy = etf.WithoutRemedy(err), e.Remedy
 	}
 	d.found = append(d.found, f)
 }
@@ -167,7 +165,40 @@ func (d *doctor) rights(ctx context.Context, svc *service.Service, store *db.Sto
 	}
 	d.contents(ctx, svc)
 	d.freshness(ctx, store)
+	d.sourceStates(ctx, store)
 	d.checkpoint(ctx, svc)
+}
+
+// sourceStates checks the breakers and the keys of the sources that ETFs name.
+func (d *doctor) sourceStates(ctx context.Context, store *db.Store) {
+	const check = "sources"
+	svc := service.New(service.Deps{Store: store, Sources: etf.SourceNames(), Keys: d.app.env.keyState})
+	list, err := svc.SourceInfos(ctx)
+	if err != nil {
+		d.bad(check, err, "")
+		return
+	}
+	fine := true
+	for _, s := range list {
+		if len(s.ETFs) == 0 {
+			continue
+		}
+		if s.Breaker.State != etf.BreakerClosed {
+			fine = false
+			d.warn(check, fmt.Sprintf("%s is %s: %s", s.Name, breakerText(s.Breaker, svc.Now()), s.Breaker.Reason),
+				"look at `etfcast source show "+s.Name+"`; once the cause is gone, `etfcast source retry "+s.Name+"` has it asked at once")
+		}
+		if s.Key.IsZero() {
+			continue
+		}
+		if text, remedy := keyWarning(s.KeyIs, svc.Now()); text != "" {
+			fine = false
+			d.warn(check, s.Name+": "+text, remedy)
+		}
+	}
+	if fine {
+		d.ok(check, "all that ETFs name are asked, and have their keys")
+	}
 }
 
 // reader checks that the reader's user has the right to read what it is meant to, and no other.
@@ -367,7 +398,7 @@ func (d *doctor) temporal(ctx context.Context) {
 			d.ok("schedule "+s.ID, s.Fires)
 		}
 	}
-	for _, x := range etf.Exchanges() {
+	for _, x := range etf.HomeExchanges() {
 		if id := workflows.ScheduleID(x); !have[id] {
 			d.warn("schedule "+id, "missing: nothing runs automatically", "`etfcast schedule apply`")
 		}

@@ -13,8 +13,8 @@ import (
 )
 
 func etfCommand(a *app) *cobra.Command {
-	cmd := &cobra.Command{Use: "etf", Short: "Register, list, correct and retire ETFs"}
-	cmd.AddCommand(etfAddCommand(a), etfListCommand(a), etfEditCommand(a), etfRetireCommand(a), etfChangesCommand(a),
+	cmd := &cobra.Command{Use: "etf", Short: "Register, import, list, correct, rename and retire ETFs"}
+	cmd.AddCommand(etfAddCommand(a), etfImportCommand(a), etfListCommand(a), etfShowCommand(a), etfEditCommand(a), etfRenameCommand(a), etfRetireCommand(a), etfChangesCommand(a),
 		etfSourcesCommand(a), etfRefetchCommand(a), etfVersionsCommand(a))
 	return cmd
 }
@@ -34,7 +34,7 @@ func sourceRequests(texts []string) []service.SourceRequest {
 }
 
 func etfAddCommand(a *app) *cobra.Command {
-	var exchange, currency, listed string
+	var exchange, currency, listed, delisted, isin string
 	var sources []string
 	var as format
 	cmd := &cobra.Command{
@@ -44,7 +44,7 @@ func etfAddCommand(a *app) *cobra.Command {
   etfcast etf add 069500 --exchange XKRX --source yahoo=069500.KS --source file=069500.csv`,
 		Args: exactArgs("SYMBOL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			request := service.ETFRequest{Symbol: args[0], Exchange: exchange, Currency: currency, Sources: sourceRequests(sources), Listed: listed}
+			request := service.ETFRequest{Symbol: args[0], Exchange: exchange, Currency: currency, Sources: sourceRequests(sources), Listed: listed, Delisted: delisted, ISIN: isin}
 			svc, closeAll, err := a.service()
 			if err != nil {
 				return err
@@ -54,6 +54,7 @@ func etfAddCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			a.noteCompared(stored)
 			if !as.forPeople() {
 				return a.encode(as, stored)
 			}
@@ -68,26 +69,29 @@ func etfAddCommand(a *app) *cobra.Command {
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&exchange, "exchange", "", "XNYS or XKRX")
+	cmd.Flags().StringVar(&exchange, "exchange", "", etf.ExchangeList())
 	cmd.Flags().StringVar(&currency, "currency", "", "ISO 4217 code (default: the exchange's)")
 	cmd.Flags().StringArrayVar(&sources, "source", nil, "NAME or NAME=REF, in order of preference; may be repeated")
 	cmd.Flags().StringVar(&listed, "listed", "", "the first session, YYYY-MM-DD: earlier rows belong to another security (default: unknown)")
+	cmd.Flags().StringVar(&delisted, "delisted", "", "the last session, YYYY-MM-DD: later rows are not used, and nothing is due any more (default: unknown)")
+	cmd.Flags().StringVar(&isin, "isin", "", "the ISIN (default: unknown)")
 	as.addFlags(cmd, "", "")
 	return cmd
 }
 
 func etfEditCommand(a *app) *cobra.Command {
-	var currency, name, listed string
+	var currency, name, listed, delisted, isin string
 	var sources []string
 	var author author
 	cmd := &cobra.Command{
 		Use:   "edit SYMBOL",
-		Short: "Correct an ETF's sources, currency, name or listing date",
-		Long: `Correct an ETF's sources, currency, name or listing date; what is not named stays. --source names the whole
-new list of sources, in order of preference. The currency can be changed only until bars are stored, symbol
-and exchange not at all. --listed is the first session: earlier rows under the symbol belong to another
-security, and the next run takes those stored out. Every change is recorded (etf changes). The next run uses
-the new values.`,
+		Short: "Correct an ETF's sources, currency, name, ISIN, or dates of listing and delisting",
+		Long: `Correct an ETF's sources, currency, name, ISIN, or dates of listing and delisting; what is not named stays.
+--source names the whole new list of sources, in order of preference. The currency can be changed only until
+bars are stored, the exchange not at all, and the symbol with etf rename. --listed is the first session: earlier
+rows under the symbol belong to another security, and the next run takes those stored out. --delisted is the
+last one: daily runs leave the ETF out after it, and later rows are not stored. Every change is recorded
+(etf changes). The next run uses the new values.`,
 		Example: `  etfcast etf edit 069500 --source yahoo=069500.KS --why "the ticker was wrong"
   etfcast etf edit SPY --source file=SPY.csv --source yahoo=SPY --name "SPDR S&P 500 ETF Trust"
   etfcast etf edit SPY --listed 1993-01-29 --why "the symbol was another fund's"`,
@@ -103,8 +107,14 @@ the new values.`,
 			if cmd.Flags().Changed("listed") {
 				request.Listed = &listed
 			}
-			if request.Currency == nil && request.Name == nil && request.Sources == nil && request.Listed == nil {
-				return usageError{etf.Invalid("edit", "nothing to change is named", "use --source, --currency, --name or --listed")}
+			if cmd.Flags().Changed("delisted") {
+				request.Delisted = &delisted
+			}
+			if cmd.Flags().Changed("isin") {
+				request.ISIN = &isin
+			}
+			if request.Currency == nil && request.Name == nil && request.Sources == nil && request.Listed == nil && request.Delisted == nil && request.ISIN == nil {
+				return usageError{etf.Invalid("edit", "nothing to change is named", "use --source, --currency, --name, --listed, --delisted or --isin")}
 			}
 			return a.edit(cmd, request, author, "changed")
 		},
@@ -113,6 +123,8 @@ the new values.`,
 	cmd.Flags().StringVar(&currency, "currency", "", "ISO 4217 code")
 	cmd.Flags().StringVar(&name, "name", "", "the fund's name; an empty one removes it")
 	cmd.Flags().StringVar(&listed, "listed", "", "the first session, YYYY-MM-DD; an empty one removes it")
+	cmd.Flags().StringVar(&delisted, "delisted", "", "the last session, YYYY-MM-DD; an empty one removes it")
+	cmd.Flags().StringVar(&isin, "isin", "", "the ISIN; an empty one removes it")
 	author.addFlags(cmd)
 	return cmd
 }
@@ -152,9 +164,12 @@ func (w *author) addFlags(cmd *cobra.Command) {
 }
 
 // name is who makes the change.
-func (w *author) name(a *app, cmd *cobra.Command) string {
+func (w *author) name(a *app, cmd *cobra.Command) string { return a.authorOf(cmd, w.by) }
+
+// authorOf is who makes a change: the value of --by or, without it, the user of this shell.
+func (a *app) authorOf(cmd *cobra.Command, by string) string {
 	if cmd.Flags().Changed("by") {
-		return w.by
+		return by
 	}
 	user, _ := a.env.lookup("USER")
 	return cmp.Or(user, "the command line")
@@ -171,14 +186,40 @@ func (a *app) edit(cmd *cobra.Command, request service.ETFEditRequest, by author
 	if err != nil {
 		return err
 	}
+	if request.Sources != nil {
+		a.noteCompared(stored)
+	}
 	if !by.as.forPeople() {
 		return a.encode(by.as, stored)
 	}
 	if !changed {
 		result = "is so already; nothing changed"
 	}
+	a.noteFormer(request.Symbol, stored)
 	_, err = fmt.Fprintf(a.stdout, "%s %s\n", stored.Symbol, result)
 	return err
+}
+
+// noteCompared says that sources of an ETF never take the first one's place.
+func (a *app) noteCompared(e etf.ETF) {
+	for _, name := range etf.ComparedOnly(e.Sources) {
+		first := etf.Source(e.Sources[0].Name)
+		fmt.Fprintf(a.stderr, "note: %s never fills in prices of %s: its prices are %s, those of %s %s, so that they are only compared with each other\n",
+			name, e.Symbol, etf.Source(name).Basis, first.Name, first.Basis)
+	}
+}
+
+// noteFormer says that an ETF was named by a symbol that it no longer has.
+func (a *app) noteFormer(named string, e etf.ETF) {
+	if named == string(e.Symbol) {
+		return
+	}
+	for _, f := range e.Former {
+		if named == string(f.Symbol) {
+			fmt.Fprintf(a.stderr, "note: %s has been %s since %s, its last session as %s\n", named, e.Symbol, f.Last, named)
+			return
+		}
+	}
 }
 
 func etfChangesCommand(a *app) *cobra.Command {
@@ -201,11 +242,11 @@ func etfChangesCommand(a *app) *cobra.Command {
 			if !as.forPeople() {
 				return a.encode(as, changes)
 			}
-			t := newTable(a.stdout, "NUMBER", "AT", "BY", "STATE", "CURRENCY", "SOURCES", "LISTED", "NAME", "WHY").
-				numbers("NUMBER").spare("NAME", "SOURCES", "WHY", "LISTED", "CURRENCY", "BY")
+			t := newTable(a.stdout, "NUMBER", "AT", "BY", "SYMBOL", "STATE", "CURRENCY", "SOURCES", "LISTED", "DELISTED", "ISIN", "NAME", "WHY").
+				numbers("NUMBER").spare("NAME", "ISIN", "DELISTED", "SOURCES", "WHY", "LISTED", "CURRENCY", "BY")
 			for _, c := range changes {
-				t.row(c.Number, c.At.UTC().Format(time.RFC3339), c.By, stateOf(c.Retired), c.Currency,
-					sourceList(c.Sources), dash(c.Listed.String()), dash(c.Name), dash(c.Why))
+				t.row(c.Number, c.At.UTC().Format(time.RFC3339), c.By, c.Symbol, stateOf(c.Retired), c.Currency,
+					sourceList(c.Sources), dash(c.Listed.String()), dash(c.Delisted.String()), dash(c.ISIN), dash(c.Name), dash(c.Why))
 			}
 			return t.flush()
 		},
@@ -257,11 +298,12 @@ func etfListCommand(a *app) *cobra.Command {
 			if !as.forPeople() {
 				return a.encode(as, all)
 			}
-			t := newTable(a.stdout, "SYMBOL", "EXCHANGE", "CURRENCY", "STATE", "BARS", "QUARANTINED", "FIRST", "LAST", "VERSION", "SOURCES", "NAME").
-				numbers("BARS", "QUARANTINED", "VERSION").spare("NAME", "SOURCES", "VERSION", "FIRST", "CURRENCY", "QUARANTINED", "STATE", "BARS")
+			t := newTable(a.stdout, "SYMBOL", "EXCHANGE", "CURRENCY", "STATE", "BARS", "QUARANTINED", "FIRST", "LAST", "VERSION", "DELISTED", "ISIN", "FORMERLY", "SOURCES", "NAME").
+				numbers("BARS", "QUARANTINED", "VERSION").spare("NAME", "ISIN", "FORMERLY", "DELISTED", "SOURCES", "VERSION", "FIRST", "CURRENCY", "QUARANTINED", "STATE", "BARS")
 			for _, e := range all {
 				t.row(e.Symbol, e.Exchange, e.Currency, stateOf(e.Retired), e.Bars,
-					e.Quarantined, dash(e.First.String()), dash(e.Last.String()), e.DataVersion.Number, sourceList(e.Sources), dash(e.Name))
+					e.Quarantined, dash(e.First.String()), dash(e.Last.String()), e.DataVersion.Number, dash(e.Delisted.String()), dash(e.ISIN), dash(formerList(e.Former)),
+					sourceList(e.Sources), dash(e.Name))
 			}
 			return t.flush()
 		},
@@ -269,6 +311,15 @@ func etfListCommand(a *app) *cobra.Command {
 	cmd.Flags().StringVar(&exchange, "exchange", "", "only ETFs on this exchange")
 	as.addFlags(cmd, "", "")
 	return cmd
+}
+
+// formerList formats former symbols as a list of ETFs to import has them.
+func formerList(formers []etf.FormerSymbol) string {
+	texts := make([]string, len(formers))
+	for i, f := range formers {
+		texts[i] = string(f.Symbol) + "=" + f.Last.String()
+	}
+	return strings.Join(texts, ";")
 }
 
 func dash(s string) string {

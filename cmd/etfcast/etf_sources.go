@@ -1,6 +1,8 @@
 package main
 
 import (
+	"slices"
+
 	"github.com/spf13/cobra"
 
 	"github.com/etfcast/etfcast/etf"
@@ -39,8 +41,14 @@ that a person has given counts more than any source's.`,
 			if !author.as.forPeople() {
 				return a.encode(author.as, e.Sources)
 			}
+			a.noteCompared(e)
+			compared := etf.ComparedOnly(e.Sources)
 			t := newTable(a.stdout, "ORDER", "SOURCE", "REF", "RESTATED HISTORY").numbers("ORDER").spare("RESTATED HISTORY", "REF")
 			for i, src := range e.Sources {
+				if slices.Contains(compared, src.Name) {
+					t.row(i+1, src.Name, src.Ref, "only compared")
+					continue
+				}
 				takeOver := "replaced by `etfcast etf refetch " + string(e.Symbol) + "`"
 				if etf.Source(src.Name).CheapHistory {
 					takeOver = "replaced at once"

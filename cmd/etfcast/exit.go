@@ -29,10 +29,10 @@ var exitCodes = []struct {
 	{exitOK, "success; also a server that was asked to stop", "continue"},
 	{exitError, "the command failed; the message says why (doctor: a check failed; check: a file has errors; ledger verify: something was changed; reproduce: other numbers)", "alert a person"},
 	{exitUsage, "invalid command line or input (check: a file can't be read; ledger: a checkpoint or proof that is unreadable, of another instance or wrongly signed); the message names the field and the remedy", "correct it; a retry gives the same error"},
-	{exitIncomplete, "run daily --wait: the run ended, but some ETFs failed or are quarantined; backtest start --wait: it did not complete; freshness: something that is due is missing", "see `etfcast run show RUN` or `etfcast freshness`"},
+	{exitIncomplete, "run daily --wait: the run ended, but some ETFs failed or are quarantined; backtest start --wait: it did not complete; backfill start --wait: it did not complete, or ETFs failed; freshness: something that is due is missing; gaps: a session is missing that a source can have and has not answered for, or with --all any", "see `etfcast run show RUN` or `etfcast freshness`"},
 	{exitUnavailable, "the database or Temporal can't be reached (ready: not ready)", "retry later"},
 	{exitLeak, "backtest: a model is so much better than the benchmark that a leak is suspected; the results are written nevertheless", "look at the places that the message names, or give --expect-signal"},
-	{exitInterrupted, "interrupted by Ctrl-C or a signal; a run or backtest that --wait was following continues", "none"},
+	{exitInterrupted, "interrupted by Ctrl-C or a signal; a run, backtest or backfill that --wait was following continues", "none"},
 }
 
 // exitCodesHelp is the short form, for the root command's help.
@@ -48,14 +48,14 @@ func exitCodesHelp() string {
 // errIncomplete is returned by commands that waited for a run in which not every ETF was updated.
 var errIncomplete = errors.New("not every ETF was updated")
 
-// errRunContinues is returned by a command that was interrupted while watching a run, which continues without it.
-type errRunContinues struct{ run string }
+// errContinues is returned by a command that was interrupted while watching a run, backtest or backfill, which continues without it.
+type errContinues struct{ what, id string }
 
-func (e errRunContinues) Error() string {
-	return fmt.Sprintf("interrupted, but run %[1]s continues (`etfcast run show %[1]s`, `etfcast run cancel %[1]s`)", e.run)
+func (e errContinues) Error() string {
+	return fmt.Sprintf("interrupted, but %[1]s %[2]s continues (`etfcast %[1]s show %[2]s`, `etfcast %[1]s cancel %[2]s`)", e.what, e.id)
 }
 
-func (errRunContinues) Unwrap() error { return context.Canceled }
+func (errContinues) Unwrap() error { return context.Canceled }
 
 // usageError marks an error in the command line or the settings.
 type usageError struct{ error }
@@ -68,7 +68,7 @@ func exitCode(ctx context.Context, err error) int {
 	switch {
 	case err == nil:
 		return exitOK
-	case errors.Is(err, errIncomplete), errors.Is(err, errStale), errors.Is(err, errNoResult):
+	case errors.Is(err, errIncomplete), errors.Is(err, errStale), errors.Is(err, errNoResult), errors.Is(err, errNotFilled), errors.Is(err, errGaps), errors.Is(err, errMissing):
 		return exitIncomplete
 	case errors.Is(err, errLeak):
 		return exitLeak
@@ -89,10 +89,9 @@ func exitCode(ctx context.Context, err error) int {
 }
 
 func report(stderr io.Writer, err error) {
-	var continues errRunContinues
-	var goesOn errBacktestContinues
+	var continues errContinues
 	var child childExit
-	if err == nil || errors.As(err, &child) || errors.Is(err, context.Canceled) && !errors.As(err, &continues) && !errors.As(err, &goesOn) {
+	if err == nil || errors.As(err, &child) || errors.Is(err, context.Canceled) && !errors.As(err, &continues) {
 		return
 	}
 	fmt.Fprintf(stderr, "etfcast: %v\n", err)

@@ -212,3 +212,43 @@ func TestForecastShowAsOf(t *testing.T) {
 		}
 	})
 }
+
+// Horizons that a change of the calendar has moved are shown where they end now.
+func TestForecastShowsMovedTargets(t *testing.T) {
+	t.Parallel()
+	day := etf.MustSession
+	q := [7]float64{650, 652, 656, 660, 664, 668, 670}
+	f := service.ShownForecast{ETF: etf.ETF{Symbol: "SPY", Exchange: etf.XNYS, Currency: "USD"}, Standing: etf.OfRecord, Forecast: etf.Forecast{
+		Symbol: "SPY", Model: "drift", Origin: day("2025-09-26"),
+		Points: []etf.ForecastPoint{
+			{Horizon: 1, Target: day("2025-09-29"), Mean: 660, Quantiles: q}, {Horizon: 5, Target: day("2025-10-03"), Mean: 660, Quantiles: q}, {Horizon: 10, Target: day("2025-10-10"), Mean: 660, Quantiles: q},
+		},
+		Moved: []etf.TargetDate{ // a day was closed and then taken back, and then a later one closed
+			{Horizon: 5, Target: day("2025-10-06"), CalendarVersion: 1}, {Horizon: 5, Target: day("2025-10-03"), CalendarVersion: 2},
+			{Horizon: 10, Target: day("2025-10-13"), CalendarVersion: 1}, {Horizon: 10, Target: day("2025-10-10"), CalendarVersion: 2}, {Horizon: 10, Target: day("2025-10-13"), CalendarVersion: 3},
+		},
+	}}
+	var out bytes.Buffer
+	if err := printForecast(&out, f, service.ForecastRecord{}, 0, true); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"2025-09-29", "2025-10-03", "2025-10-13", "`etfcast calendar list`"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %s in\n%s", want, out.String())
+		}
+	}
+	for _, wrong := range []string{"2025-10-10", "2025-10-06"} {
+		if strings.Contains(out.String(), wrong) {
+			t.Errorf("%s in\n%s", wrong, out.String())
+		}
+	}
+	rows := forecastRows(f, 0)
+	if rows[0].MovedTo != 0 || rows[1].MovedTo != 0 || rows[2].MovedTo != day("2025-10-13") || rows[2].Target != day("2025-10-10") {
+		t.Errorf("%+v", rows)
+	}
+	f.Moved = nil
+	out.Reset()
+	if err := printForecast(&out, f, service.ForecastRecord{}, 0, true); err != nil || strings.Contains(out.String(), "calendar list") {
+		t.Errorf("%v: %s", err, out.String())
+	}
+}

@@ -33,7 +33,7 @@ type findingFilter struct{ symbol, exchange, rule, severity, from, to string }
 
 func (f *findingFilter) flags(flags *pflag.FlagSet) {
 	flags.StringVar(&f.symbol, "symbol", "", "only findings about this ETF")
-	flags.StringVar(&f.exchange, "exchange", "", "only findings about ETFs of this exchange, XNYS or XKRX")
+	flags.StringVar(&f.exchange, "exchange", "", "only findings about ETFs of this exchange, "+etf.ExchangeList())
 	flags.StringVar(&f.rule, "rule", "", "only findings of this rule")
 	flags.StringVar(&f.from, "from", "", "only findings that name this session or a later one")
 	flags.StringVar(&f.to, "to", "", "only findings that name this session or an earlier one")
@@ -202,7 +202,9 @@ func writeNext(w io.Writer, d service.FindingDetail, proposed []etf.StatedAction
 		default:
 			line(" ", r.Stored.Bar, barState(*r.Stored))
 			line(mark, *r.Found, "found")
-
+		}
+		if r.Second != nil {
+			line(" ", r.Second.Bar, fmt.Sprintf("%s, %s", r.Second.Source, r.Second.Basis))
 		}
 	}
 	if err := t.flush(); err != nil {

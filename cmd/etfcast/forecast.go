@@ -108,6 +108,7 @@ type forecastRow struct {
 	Standing etf.Standing `json:"standing"`
 	Horizon  int          `json:"horizon"`
 	Target   etf.Session  `json:"target"`
+	MovedTo  etf.Session  `json:"moved_to,omitzero"`
 	Mean     float64      `json:"mean"`
 	Q025     *float64     `json:"quantiles.0.025"`
 	Q05      float64      `json:"quantiles.0.05"`
@@ -127,7 +128,7 @@ func forecastRows(f service.ShownForecast, horizon int) []forecastRow {
 			continue
 		}
 		q := p.Quantiles
-		row := forecastRow{Symbol: f.Symbol, Model: f.Model, Forecast: f.ID, Origin: f.Origin, Standing: f.Standing, Horizon: p.Horizon, Target: p.Target,
+		row := forecastRow{Symbol: f.Symbol, Model: f.Model, Forecast: f.ID, Origin: f.Origin, Standing: f.Standing, Horizon: p.Horizon, Target: p.Target, MovedTo: f.MovedTo(p),
 			Mean: p.Mean, Q05: q[0], Q10: q[1], Q25: q[2], Q50: q[3], Q75: q[4], Q90: q[5], Q95: q[6]}
 		if i < len(f.Tails) {
 			row.Q025, row.Q975 = &f.Tails[i][0], &f.Tails[i][1]
@@ -148,7 +149,15 @@ var standingText = map[etf.Standing]string{
 }
 
 func printForecast(w io.Writer, f service.ShownForecast, record service.ForecastRecord, horizon int, ascii bool) error {
-	chart := fan{closes: f.Closes, points: f.Points, width: screenWidth(w), height: 15, ascii: ascii}
+	// Horizons are shown where they end now.
+	points := slices.Clone(f.Points)
+	moved := false
+	for i, p := range f.Points {
+		if to := f.MovedTo(p); !to.IsZero() {
+			points[i].Target, moved = to, true
+		}
+	}
+	chart := fan{closes: f.Closes, points: points, width: screenWidth(w), height: 15, ascii: ascii}
 	if chart.width == 0 {
 		chart.width = 80
 	}
@@ -167,7 +176,7 @@ func printForecast(w io.Writer, f service.ShownForecast, record service.Forecast
 	t := newTable(w, "HORIZON", "TARGET", "MEDIAN", "CHANGE", "50 %", "80 %", "90 %", "MEAN").numbers("HORIZON", "MEDIAN", "CHANGE", "MEAN").
 		spare("MEAN", "50 %", "CHANGE", "80 %")
 	t.uncut = true
-	for _, p := range f.Points {
+	for _, p := range points {
 		if horizon != 0 && p.Horizon != horizon || horizon == 0 && !slices.Contains(tableHorizons, p.Horizon) {
 			continue
 		}
@@ -190,6 +199,9 @@ func printForecast(w io.Writer, f service.ShownForecast, record service.Forecast
 		facts.line("last close", "%s on %s", priceText(last), f.Closes[len(f.Closes)-1].Session)
 	}
 	facts.line("standing", "%s", standingText[f.Standing])
+	if moved {
+		facts.line("targets", "moved since it was issued, by a change of the calendar (`etfcast calendar list`)")
+	}
 	switch {
 	case record.Calibration != "":
 		facts.line("intervals", "calibrated by assessment %.12s", record.Calibration)

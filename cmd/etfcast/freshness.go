@@ -80,7 +80,7 @@ and every older one that is still missing something. It needs the database only.
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&q.Exchange, "exchange", "", "only this exchange, XNYS or XKRX")
+	cmd.Flags().StringVar(&q.Exchange, "exchange", "", "only this exchange, "+etf.ExchangeList())
 	cmd.Flags().StringVar(&q.Symbol, "symbol", "", "only this ETF")
 	cmd.Flags().StringVar(&q.Session, "session", "", "look at this session instead of the newest ones, YYYY-MM-DD")
 	as.addFlags(cmd, "as GET /v1/freshness responds", "its items")
@@ -98,6 +98,7 @@ func freshnessService(store *db.Store, due dueSettings) (*service.Service, error
 	if err != nil {
 		return nil, err
 	}
+	knowCalendars(context.Background(), store)
 	return service.New(service.Deps{Store: store, Models: modelInfos(all), DueAfter: after}), nil
 }
 

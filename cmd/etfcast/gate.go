@@ -63,7 +63,7 @@ the benchmark lies below 0, and the best of those that pass is served. It needs 
 			return t.flush()
 		},
 	}
-	cmd.Flags().StringVar(&request.Exchange, "exchange", "", "only this exchange, XNYS or XKRX")
+	cmd.Flags().StringVar(&request.Exchange, "exchange", "", "only this exchange, "+etf.ExchangeList())
 	cmd.Flags().StringVar(&request.Horizon, "horizon", "", "only this horizon, in sessions")
 	cmd.Flags().StringVar(&request.Model, "model", "", "only this model")
 	cmd.Flags().IntVar(&request.Limit, "limit", gateLimit, "at most this many verdicts")

@@ -60,8 +60,18 @@ var (
 		"1 if the coverage of a model's interval is refuted: the evidence against it has reached 20 at some session.", []string{"exchange", "model", "horizon", "nominal"}, nil)
 	descServed = prometheus.NewDesc("etfcast_served",
 		"1 for a model that is served instead of the benchmark.", []string{"exchange", "model", "horizon"}, nil)
+	descBackfills = prometheus.NewDesc("etfcast_backfills",
+		"Recorded backfills.", []string{"status"}, nil)
 	descBacktests = prometheus.NewDesc("etfcast_backtests",
 		"Recorded backtests of stored ETFs.", []string{"status"}, nil)
+	descBreaker = prometheus.NewDesc("etfcast_source_breaker_state",
+		"0 while a source is asked (closed), 1 while one request decides (half open), 2 while it is not asked (open).", []string{"source"}, nil)
+	descQuotaUsed = prometheus.NewDesc("etfcast_source_quota_used",
+		"Requests of a source's daily quota that are used.", []string{"source"}, nil)
+	descQuotaLimit = prometheus.NewDesc("etfcast_source_quota_limit",
+		"A source's daily quota of requests.", []string{"source"}, nil)
+	descKeyExpires = prometheus.NewDesc("etfcast_source_key_expires_seconds",
+		"Seconds until a source's key expires, by this process's environment; negative afterwards.", []string{"source"}, nil)
 )
 
 // Describe implements prometheus.Collector.
@@ -73,7 +83,12 @@ func (storeMetrics) Describe(ch chan<- *prometheus.Desc) {
 	ch <- descCoverage
 	ch <- descCoverageAlarm
 	ch <- descServed
+	ch <- descBackfills
 	ch <- descBacktests
+	ch <- descBreaker
+	ch <- descQuotaUsed
+	ch <- descQuotaLimit
+	ch <- descKeyExpires
 }
 
 // Collect implements prometheus.Collector.
@@ -97,13 +112,41 @@ func (m storeMetrics) Collect(ch chan<- prometheus.Metric) {
 			}
 		}
 		m.record(ctx, ch)
+		if counts, err := m.service.CountBackfills(ctx); err == nil {
+			for _, status := range []etf.RunStatus{etf.RunRunning, etf.RunCompleted, etf.RunFailed, etf.RunCancelled} {
+				ch <- prometheus.MustNewConstMetric(descBackfills, prometheus.GaugeValue, float64(counts[status]), string(status))
+			}
+		}
 		if counts, err := m.service.CountBacktests(ctx); err == nil {
 			for _, status := range []etf.BacktestStatus{etf.RunRunning, etf.RunCompleted, etf.RunFailed, etf.RunCancelled} {
 				ch <- prometheus.MustNewConstMetric(descBacktests, prometheus.GaugeValue, float64(counts[status]), string(status))
 			}
 		}
 	}
+	m.sources(ctx, ch)
 	ch <- prometheus.MustNewConstMetric(descUp, prometheus.GaugeValue, up)
+}
+
+// sources sends how the sources stand.
+func (m storeMetrics) sources(ctx context.Context, ch chan<- prometheus.Metric) {
+	list, err := m.service.SourceStates(ctx)
+	if err != nil {
+		return
+	}
+	states := map[etf.BreakerState]float64{etf.BreakerHalfOpen: 1, etf.BreakerOpen: 2}
+	for _, s := range list {
+		send := func(desc *prometheus.Desc, value float64) {
+			ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, s.Name)
+		}
+		send(descBreaker, states[s.Breaker.State])
+		if s.Use != nil {
+			send(descQuotaUsed, float64(s.Use.Used))
+			send(descQuotaLimit, float64(s.Use.Limit))
+		}
+		if expires := s.KeyIs.Expiry(); !expires.IsZero() {
+			send(descKeyExpires, expires.Sub(m.service.Now()).Seconds())
+		}
+	}
 }
 
 // record sends what the newest assessments say; nothing before there is one.

@@ -18,6 +18,7 @@ import (
 var commandsWithoutRows = map[string]string{
 	"etfcast up": "serves", "etfcast worker": "serves", "etfcast api": "serves", "etfcast ready": "prints what the API says",
 	"etfcast migrate": "acts", "etfcast prune": "acts", "etfcast run cancel": "acts", "etfcast backtest cancel": "acts",
+	"etfcast backfill pause": "acts", "etfcast backfill resume": "acts", "etfcast backfill cancel": "acts",
 	"etfcast schedule pause": "acts", "etfcast schedule resume": "acts", "etfcast schedule trigger": "acts",
 	"etfcast finding accept": "acts", "etfcast finding reject": "acts", "etfcast finding replace": "acts", "etfcast finding refetch": "acts",
 	"etfcast finding retract": "acts", "etfcast finding undo": "acts",

@@ -576,7 +576,7 @@ func TestProphetRefusesBadInput(t *testing.T) {
 		{"two prior scales", fit("history", "two-scales"), "holidays[1].prior_scale: ", "give all rows of one holiday the same"},
 		{"changepoint outside", fit("history", "outside"), "changepoints", "2030-01-01"},
 		{"market without an exchange", fit("history", "market"), "exchange: market is true", "XNYS"},
-		{"unknown exchange", fit("history", "nyse"), "nyse.json: exchange: \"NYSE\" has no calendar", "XNYS or XKRX"},
+		{"unknown exchange", fit("history", "nyse"), "nyse.json: exchange: \"NYSE\" has no calendar", "XNYS, XKRX, XLON, XETR or XTKS"},
 		{"unknown country", fit("history", "country"), "country_holidays: ", ";"},
 		{"bad holidays", "fit --in @history.csv --holidays @feast.csv --model-out @out.json", "feast.csv: ds, line 2", "write YYYY-MM-DD"},
 		{"window of a holiday", "fit --in @history.csv --holidays @window.csv --model-out @out.json", "window.csv: lower_window, line 3: 2 days", "use 0 to -366"},

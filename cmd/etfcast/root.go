@@ -95,7 +95,7 @@ configured by TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and the other TEMPORAL_* vari
 	addCommonFlags(root.PersistentFlags(), &a.common)
 	root.AddCommand(
 		upCommand(a), workerCommand(a), apiCommand(a), migrateCommand(a), readyCommand(a),
-		etfCommand(a), barsCommand(a), forecastCommand(a), freshnessCommand(a), scoreboardCommand(a), gateCommand(a), backtestCommand(a), runCommand(a), watchCommand(a), scheduleCommand(a), findingCommand(a), actionCommand(a), entryCommand(a),
+		etfCommand(a), sourceCommand(a), barsCommand(a), forecastCommand(a), freshnessCommand(a), scoreboardCommand(a), gateCommand(a), backtestCommand(a), runCommand(a), backfillCommand(a), gapsCommand(a), watchCommand(a), scheduleCommand(a), findingCommand(a), actionCommand(a), entryCommand(a),
 		calendarCommand(a), checkCommand(a), prophetCommand(a), pruneCommand(a), reproduceCommand(a), provenanceCommand(a), ledgerCommand(a), keyCommand(a), doctorCommand(a), versionCommand(a),
 		settingsTopic(), exitCodesTopic())
 	// A group is not a command by itself, unless it says what it does: without a subcommand it prints its help, with an unknown one it fails.

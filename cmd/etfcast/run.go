@@ -59,7 +59,7 @@ func runDailyCommand(a *app) *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&request.Exchange, "exchange", "", "XNYS or XKRX")
+	cmd.Flags().StringVar(&request.Exchange, "exchange", "", etf.ExchangeList())
 	cmd.Flags().StringVar(&request.Session, "session", "", "the session, YYYY-MM-DD (default: the last closed one)")
 	cmd.Flags().StringSliceVar(&request.Symbols, "symbols", nil, "only these ETFs, separated by commas (default: every ETF of the exchange)")
 	cmd.Flags().BoolVar(&request.Rerun, "rerun", false, "start a new run even if one is running or completed")
@@ -77,12 +77,12 @@ func (a *app) waitForRun(ctx context.Context, svc *service.Service, run etf.Run,
 	for run.Status == etf.RunRunning {
 		select {
 		case <-ctx.Done():
-			return errRunContinues{string(id)}
+			return errContinues{"run", string(id)}
 		case <-tick.C:
 		}
 		now, err := svc.Run(ctx, id)
 		if ctx.Err() != nil {
-			return errRunContinues{string(id)}
+			return errContinues{"run", string(id)}
 		}
 		if err != nil {
 			// The run is durable: keep watching while a server is temporarily unreachable.

@@ -35,7 +35,7 @@ func scheduleApplyCommand(a *app) *cobra.Command {
 		Example: "  etfcast schedule apply\n  etfcast schedule apply --exchange XKRX\n  etfcast schedule apply --schedule-xnys 20:30",
 		Args:    exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			exchanges := etf.Exchanges()
+			exchanges := etf.HomeExchanges()
 			if exchange != "" {
 				x, err := etf.ParseExchange(exchange)
 				if err != nil {
@@ -69,7 +69,7 @@ func scheduleApplyCommand(a *app) *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&exchange, "exchange", "", "only this exchange (default: all)")
+	cmd.Flags().StringVar(&exchange, "exchange", "", "only this exchange (default: XNYS and XKRX)")
 	a.common.times.addSchedule(cmd.Flags())
 	as.addFlags(cmd, "", "")
 	return cmd

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"strconv"
@@ -42,7 +43,7 @@ needs the database only.`,
 			return printScoreboard(a.stdout, board)
 		},
 	}
-	cmd.Flags().StringVar(&request.Exchange, "exchange", "", "only ETFs of this exchange, XNYS or XKRX")
+	cmd.Flags().StringVar(&request.Exchange, "exchange", "", "only ETFs of this exchange, "+etf.ExchangeList())
 	cmd.Flags().StringVar(&request.Symbol, "etf", "", "only this ETF")
 	cmd.Flags().StringVar(&request.Model, "model", "", "only this model")
 	cmd.Flags().StringVar(&request.Horizon, "horizon", "", "only this horizon, in sessions")
@@ -63,6 +64,7 @@ func (a *app) scoreService() (*service.Service, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	knowCalendars(context.Background(), store)
 	return service.New(service.Deps{Store: store, Models: modelInfos(all)}), func() { _ = store.Close() }, nil
 }
 

@@ -45,6 +45,11 @@ func (s settings) IntVar(p *int, name string, value int, usage string) {
 	s.mark(name)
 }
 
+func (s settings) Float64Var(p *float64, name string, value float64, usage string) {
+	s.flags.Float64Var(p, name, value, usage)
+	s.mark(name)
+}
+
 func (s settings) BoolVar(p *bool, name string, value bool, usage string) {
 	s.flags.BoolVar(p, name, value, usage)
 	s.mark(name)
@@ -133,7 +138,7 @@ func unknownVariables(known []string, env environment) []string {
 		if !strings.HasPrefix(name, "ETFCAST_") || env[name] == "" || slices.ContainsFunc(known, func(flag string) bool { return envName(flag) == name }) {
 			continue
 		}
-		if slices.ContainsFunc(otherVariables, func(other string) bool {
+		if isCredential(name) || slices.ContainsFunc(otherVariables, func(other string) bool {
 			return name == other || strings.HasSuffix(other, "_") && strings.HasPrefix(name, other)
 		}) {
 			continue

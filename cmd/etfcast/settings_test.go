@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -30,21 +31,27 @@ func commands(root *cobra.Command, do func(*cobra.Command)) {
 // installation; other flags say what a single invocation does.
 var (
 	settingFlags = []string{
-		"allowed-hosts", "checkpoint-dir", "daily-models", "due-after", "file-dir", "final-xkrx", "final-xnys", "fit-cores", "insecure", "ledger-key", "listen", "log-format", "log-level", "mysql-admin-dsn",
-		"mysql-dsn", "reader-dsn", "schedule-xkrx", "schedule-xnys", "score-horizons", "sim-faults",
-		"source-rate", "store-activities", "temporal-ui", "upload-dir", "yahoo-base-url",
+		"allowed-hosts", "alphavantage-base-url", "checkpoint-dir", "cross-check", "daily-models", "due-after", "eodhd-base-url", "file-dir", "final-xetr",
+		"final-xkrx", "final-xlon", "final-xnys", "final-xtks", "fit-cores", "insecure", "krx-base-url", "ledger-key", "listen",
+		"log-format", "log-level", "mysql-admin-dsn", "mysql-dsn", "naver-base-url", "reader-dsn", "schedule-xetr", "schedule-xkrx", "schedule-xlon",
+		"schedule-xnys", "schedule-xtks", "score-horizons", "sim-faults", "source-quota", "source-rate", "store-activities", "temporal-ui", "tiingo-base-url",
+		"upload-dir", "yahoo-base-url",
 	}
 	invocationFlags = []string{
 		"config", "help", "ascii", "once",
 		"csv",
-		"against", "all", "anyway", "as-of", "build", "by", "checkpoint", "currency", "deep", "demo", "exchange", "from", "grant", "grant-reader", "json", "limit", "listed", "name", "nav", "older-than", "public-key", "repo", "rerun",
-		"session", "source", "status", "stored", "symbol", "symbols", "to", "undo", "url", "wait", "why",
+		"against", "all", "anyway", "as-of", "build", "by", "checkpoint", "currency", "deep",
+		"delisted", "demo", "dry-run", "exchange", "from", "grant", "grant-reader", "isin", "json",
+		"last", "limit", "listed", "name", "nav", "older-than", "public-key", "reason", "ref",
+		"repo", "rerun", "session", "source", "status", "stored", "symbol", "symbols", "to",
+		"undo", "update", "url", "wait", "why",
 		"adjust", "amount", "announced", "ex", "kind", "pay", "ratio", "record", // of corporate actions
 		// finding
 		"etf", "late", // of the scoreboard
 		"close", "high", "key", "low", "open", "rule", "severity", "value", "volume", "yes",
 		"late",                                                                                                                 // entry
 		"accept-errors", "again", "calibrate", "expect-signal", "horizons", "models", "origins-every", "refit-every", "report", // backtest
+		"refetch", "watch", // backfill
 	}
 	// Prophet's commands read no settings at all.
 	prophetFlags = []string{
@@ -204,6 +211,19 @@ func TestHelpTopics(t *testing.T) {
 	for _, c := range exitCodes {
 		if code != exitOK || !strings.Contains(out, c.meaning) || !strings.Contains(out, c.remedy) {
 			t.Errorf("exit code %d; `etfcast help exit-codes` lacks code %d", code, c.code)
+		}
+	}
+}
+
+func TestCrossCheckShare(t *testing.T) {
+	for _, x := range []float64{0, 0.1, 1} {
+		if got, err := (&serverSettings{crossCheck: x}).checkShare(); err != nil || got != x {
+			t.Errorf("%g: %g %v", x, got, err)
+		}
+	}
+	for _, x := range []float64{-0.1, 1.1, math.NaN(), math.Inf(1)} {
+		if _, err := (&serverSettings{crossCheck: x}).checkShare(); err == nil || !strings.Contains(err.Error(), "cross-check") {
+			t.Errorf("%g: %v", x, err)
 		}
 	}
 }

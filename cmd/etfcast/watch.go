@@ -72,7 +72,7 @@ written for each event instead; with --json, each as an object. --once shows the
 			return w.lines(cmd.Context(), stream, as)
 		},
 	}
-	cmd.Flags().StringVar(&exchange, "exchange", "", "only this exchange, XNYS or XKRX")
+	cmd.Flags().StringVar(&exchange, "exchange", "", "only this exchange, "+etf.ExchangeList())
 	cmd.Flags().BoolVar(&once, "once", false, "show how things stand, and end")
 	due.addFlags(cmd.Flags())
 	as.addFlags(cmd, "one event on a line; with --once, how things stand", "one row for each event; with --once, one for each run")
@@ -264,6 +264,13 @@ func (w *watcher) draw(out io.Writer, s watchState) error {
 func (w *watcher) state(ctx context.Context) (watchState, error) {
 	s := watchState{AsOf: w.svc.Now().UTC(), Exchanges: []watchExchange{}}
 	for _, x := range w.exchanges {
+		if w.only == "" && !slices.Contains(etf.HomeExchanges(), x) {
+			if etfs, _, err := w.svc.ETFs(ctx, string(x), "", 1); err != nil {
+				return s, err
+			} else if len(etfs) == 0 {
+				continue
+			}
+		}
 		at, err := w.exchange(ctx, x, s.AsOf)
 		if err != nil {
 			return s, err

@@ -140,7 +140,7 @@ func TestWatchOnce(t *testing.T) {
 		code int
 		says string
 	}{
-		{env, []string{"watch", "--exchange", "XXXX"}, exitUsage, "use XNYS or XKRX"},
+		{env, []string{"watch", "--exchange", "XXXX"}, exitUsage, "use XNYS, XKRX, XLON, XETR or XTKS"},
 		{[]string{"ETFCAST_MYSQL_DSN=u:p@tcp(127.0.0.1:1)/etfcast"}, []string{"watch", "--once"}, exitUnavailable, "127.0.0.1:1"},
 		{[]string{"ETFCAST_MYSQL_DSN=u:p@tcp(127.0.0.1:1)/etfcast"}, []string{"watch"}, exitUnavailable, "127.0.0.1:1"},
 	} {

@@ -52,8 +52,9 @@ type serverSettings struct {
 	uploads      uploadSettings
 	ledger       ledgerSettings
 	worker       worker.Options
-	rates        map[string]string
+	limits       sourceLimits
 	horizons     string // that are scored
+	crossCheck   float64
 	models       modelSettings
 	due          dueSettings
 }
@@ -64,9 +65,10 @@ func (s *serverSettings) addFlags(flags *pflag.FlagSet, listen string) {
 	declare.StringSliceVar(&s.allowedHosts, "allowed-hosts", nil, "names by which requests may address the server, apart from localhost, its own addresses and the host of --listen; separated by commas")
 	declare.BoolVar(&s.insecure, "insecure", false, "listen beyond loopback although there are no keys yet: whoever reaches the address can do everything")
 	declare.StringVar(&s.horizons, "score-horizons", joinInts(etf.ScoreHorizons), "horizons at which forecasts are scored, in sessions, separated by commas")
+	declare.Float64Var(&s.crossCheck, "cross-check", defaultCrossCheck, "share of new closes, from 0 to 1, that are compared with the ETF's next source; whatever is in doubt is compared, too, unless the share is 0")
 	declare.IntVar(&s.worker.Cores, "fit-cores", 0, "number of concurrent model fits (default: number of cores)")
 	declare.IntVar(&s.worker.StoreActivities, "store-activities", 0, "number of concurrent database activities (default: 16)")
-	declare.StringToStringVar(&s.rates, "source-rate", nil, "fetches per second from a source, across all workers: NAME=RATE, separated by commas (default: "+defaultRates()+")")
+	s.limits.addFlags(flags)
 	s.models.addFlags(flags)
 	s.sources.addFlags(flags)
 	s.ledger.addFlags(flags)
@@ -84,9 +86,9 @@ func defaultRates() string {
 }
 
 // sourceRates returns the default rates overridden by the configured ones.
-func (s *serverSettings) sourceRates() (map[string]float64, error) {
+func sourceRates(configured map[string]string) (map[string]float64, error) {
 	rates := worker.DefaultSourceRates()
-	for name, text := range s.rates {
+	for name, text := range configured {
 		rate, err := strconv.ParseFloat(text, 64)
 		if err != nil || rate <= 0 || math.IsInf(rate, 0) || !slices.Contains(etf.SourceNames(), name) {
 			return nil, usageError{etf.Invalid("source-rate", fmt.Sprintf("%s=%s is not a rate", name, text),
@@ -95,6 +97,44 @@ func (s *serverSettings) sourceRates() (map[string]float64, error) {
 		rates[name] = rate
 	}
 	return rates, nil
+}
+
+// defaultQuotas formats the default quotas as the flag takes them.
+func defaultQuotas() string {
+	quotas := worker.DefaultSourceQuotas()
+	var texts []string
+	for _, name := range slices.Sorted(maps.Keys(quotas)) {
+		texts = append(texts, fmt.Sprintf("%s=%d", name, quotas[name]))
+	}
+	return strings.Join(texts, ",")
+}
+
+// sourceQuotas returns the default quotas overridden by the configured ones.
+func sourceQuotas(configured map[string]string) (map[string]int, error) {
+	quotas := worker.DefaultSourceQuotas()
+	for name, text := range configured {
+		quota, err := strconv.Atoi(text)
+		if err != nil || quota < 0 || quota > maxQuota || !slices.Contains(etf.SourceNames(), name) {
+			return nil, usageError{etf.Invalid("source-quota", fmt.Sprintf("%s=%s is not a daily quota", name, text),
+				"write NAME=REQUESTS_PER_DAY, or NAME=0 for no limit; the names are "+strings.Join(etf.SourceNames(), ", "))}
+		}
+		quotas[name] = quota
+	}
+	return quotas, nil
+}
+
+// maxQuota is far above every plan, and fits the database's column.
+const maxQuota = 1_000_000_000
+
+// defaultCrossCheck costs an ETF's next source a request every ten sessions.
+const defaultCrossCheck = 0.1
+
+// checkShare returns the share of closes to compare.
+func (s *serverSettings) checkShare() (float64, error) {
+	if !(s.crossCheck >= 0 && s.crossCheck <= 1) {
+		return 0, usageError{etf.Invalid("cross-check", fmt.Sprintf("%g is not a share", s.crossCheck), "write a number from 0 (nothing is compared) to 1 (every close is), such as 0.1")}
+	}
+	return s.crossCheck, nil
 }
 
 // scoreHorizons returns the horizons that are scored.
@@ -141,9 +181,12 @@ type process struct {
 	models      []activities.Model // the benchmark first
 	signer      *ledger.Signer     // of checkpoints; nil = they are not signed
 	horizons    []int              // that are scored
+	crossCheck  float64            // share of closes compared with a second source
 	dueAfter    service.DueAfter
+	calendars   *service.CalendarReader
 	// final and schedules are the exchanges' times of day (exchangeTimes).
 	final, schedules map[etf.Exchange]etf.TimeOfDay
+	env              environment // with the sources' keys
 }
 
 const (
@@ -173,9 +216,12 @@ func (a *app) newProcess(s serverSettings) (*process, error) {
 		p.requests, err = a.openStoreWith(db.Options{MaxConns: requestConnections, Timeout: requestTimeout})
 		note(err)
 	}
+	if err == nil {
+		p.calendars = service.NewCalendarReader(p.requests, time.Now)
+	}
 	p.final, p.schedules, err = a.common.times.parse()
 	note(err)
-	p.sources, err = s.sources.open(log)
+	p.sources, err = s.sources.open(log, a.env)
 	note(err)
 	p.uploads, err = s.uploads.open(s.sources.fileDir)
 	note(err)
@@ -185,10 +231,15 @@ func (a *app) newProcess(s serverSettings) (*process, error) {
 	note(err)
 	p.horizons, err = s.scoreHorizons()
 	note(err)
+	p.crossCheck, err = s.checkShare()
+	note(err)
 	p.dueAfter, err = s.due.parse()
 	note(err)
-	p.settings.worker.SourceRates, err = s.sourceRates()
+	p.settings.worker.SourceRates, err = s.limits.rates()
 	note(err)
+	p.settings.worker.SourceQuotas, err = s.limits.quotas()
+	note(err)
+	p.env = a.env
 	p.metrics = prometheus.NewRegistry()
 	options.MetricsHandler = newSDKMetrics(p.metrics).handler()
 	if len(problems) == 0 {
@@ -265,7 +316,7 @@ func (p *process) work(ctx context.Context) error {
 	if err := p.awaitSchema(ctx); err != nil {
 		return err
 	}
-	defer p.beside(ctx, p.pruneEvents, p.watchDeadlines)()
+	defer p.beside(ctx, p.pruneEvents, p.watchDeadlines, p.watchKeys, p.readCalendars)()
 	if err := p.temporal.Await(ctx, p.log); err != nil {
 		return err
 	}
@@ -289,6 +340,21 @@ func (p *process) beside(ctx context.Context, loops ...func(context.Context)) (e
 	return func() {
 		stop()
 		running.Wait()
+	}
+}
+
+// calendarAge is how old the calendars may be that an activity uses.
+const calendarAge = time.Second
+
+// readCalendars has this process know the changes of calendars until ctx ends.
+func (p *process) readCalendars(ctx context.Context) {
+	for {
+		_ = p.calendars.Read(ctx, calendarAge) // worker and API of one process share the reader; a database that is away is reported by the checks of readiness
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(service.CalendarRefresh):
+		}
 	}
 }
 
@@ -329,7 +395,8 @@ func (p *process) deps() worker.Deps {
 	return worker.Deps{
 		Ping: p.store.Ping, Note: p.signer.Note, Checkpoints: files,
 		Store: p.store, Watcher: p.temporal, Sources: p.sources, Models: p.models,
-		ScoreHorizons: p.horizons, CodeVersion: version, Build: thisBuild, Log: p.log, Observe: p.observe, ModelFailed: p.modelFailed,
+		Calendars:     func(ctx context.Context) error { return p.calendars.Read(ctx, calendarAge) },
+		ScoreHorizons: p.horizons, CrossCheck: p.crossCheck, CodeVersion: version, Build: thisBuild, Log: p.log, Observe: p.observe, ModelFailed: p.modelFailed,
 	}
 }
 
@@ -344,6 +411,7 @@ func (p *process) service() *service.Service {
 		}), CheckpointNote: p.signer.Note, Temporal: p.temporal, Sources: etf.SourceNames(), Models: modelInfos(p.models),
 		Files: p.uploads, Remedies: remedies(),
 		UI: p.ui, Namespace: p.temporal.Namespace(), Final: p.final, Schedules: p.schedules, DueAfter: p.dueAfter,
+		Rates: p.settings.worker.SourceRates, Quotas: p.settings.worker.SourceQuotas, Keys: p.env.keyState,
 	})
 }
 
@@ -368,6 +436,7 @@ func modelInfos(models []activities.Model) []service.Model {
 // serveAPI serves the HTTP API until ctx ends. The probes of the workers are part of its readiness.
 func (p *process) serveAPI(ctx context.Context, workers []service.Probe) error {
 	svc := p.service()
+	defer p.beside(ctx, p.readCalendars)()
 	handler, err := api.New(api.Deps{
 		KeepForecasts: keepFor, KeepBars: keepFor,
 		Service: svc, Version: version, Workers: workers, Log: p.log, Metrics: p.metrics, Hosts: p.hosts,

@@ -16,12 +16,6 @@ ORDER BY a.ex;
 UPDATE actions SET superseded_by = sqlc.arg('superseded_by'), known_to = sqlc.arg('known_to')
 WHERE etf_id = sqlc.arg('etf_id') AND id = sqlc.arg('id') AND superseded_by = sqlc.arg('current');
 
--- name: InsertAction :exec
-INSERT INTO actions (etf_id, id, data_version, kind, ex, terms, amount, numerator, denominator, record_date, pay_date,
-    announced, source, status, decided_by, why, evidence, fetch_id, finding_id, replaces, request_key, known_from, known_to,
-    superseded_by)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
-
 -- name: ListActionStates :many
 -- Every state of a statement, oldest first. The id alone names it.
 SELECT sqlc.embed(a), e.symbol FROM actions a JOIN etfs e ON e.id = a.etf_id WHERE a.id = ? ORDER BY a.data_version;

@@ -117,6 +117,21 @@ SELECT session, open, high, low, close, adj_close, volume, source, data_version 
 WHERE etf_id = sqlc.arg('etf_id') AND session <= CAST(sqlc.arg('to_session') AS DATE) AND quarantined = 0
 ORDER BY etf_id DESC, session DESC LIMIT ?;
 
+-- name: ListGoodBarsAfter :many
+SELECT session, open, high, low, close, adj_close, volume, source, data_version FROM bars
+WHERE etf_id = sqlc.arg('etf_id') AND session > CAST(sqlc.arg('after_session') AS DATE) AND quarantined = 0
+ORDER BY etf_id, session LIMIT ?;
+
+-- name: FirstQuarantined :many
+SELECT session, open, high, low, close, adj_close, volume, source, data_version FROM bars
+WHERE etf_id = sqlc.arg('etf_id') AND session > CAST(sqlc.arg('after_session') AS DATE) AND session < CAST(sqlc.arg('before_session') AS DATE) AND quarantined = 1
+ORDER BY etf_id, session LIMIT 1;
+
+-- name: LastQuarantined :many
+SELECT session, open, high, low, close, adj_close, volume, source, data_version FROM bars
+WHERE etf_id = sqlc.arg('etf_id') AND session > CAST(sqlc.arg('after_session') AS DATE) AND session < CAST(sqlc.arg('before_session') AS DATE) AND quarantined = 1
+ORDER BY etf_id DESC, session DESC LIMIT 1;
+
 -- name: ListHistory :many
 -- Only the columns a forecast needs: over thousands of rows, each DECIMAL costs Dolt about a millisecond.
 SELECT session, close FROM bars

@@ -23,7 +23,11 @@ WHERE etf_id = sqlc.arg('etf_id') AND session >= CAST(sqlc.arg('from_session') A
 ORDER BY etf_id, session LIMIT ?;
 
 -- name: ListRevisionsAt :many
-SELECT * FROM bar_revisions
+-- The columns of bars: when a revision was superseded was not known then, and reading it takes time. Left to itself, MySQL goes by
+-- bar_revisions_known, looks up every revision of the ETF and sorts them.
+SELECT /*+ NO_INDEX(bar_revisions bar_revisions_known) */ etf_id, session, open, high, low, close, adj_close, volume, basis, source, fetch_id,
+    quarantined, data_version, known_from
+FROM bar_revisions
 WHERE etf_id = sqlc.arg('etf_id') AND session >= CAST(sqlc.arg('from_session') AS DATE)
     AND session <= CAST(sqlc.arg('to_session') AS DATE) AND data_version <= sqlc.arg('version')
     AND superseded_by > sqlc.arg('version')

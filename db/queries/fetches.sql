@@ -33,17 +33,22 @@ SELECT encoding, size, body FROM fetch_bodies WHERE fetch_id = ?;
 DELETE FROM fetch_bodies WHERE stored_at < ? ORDER BY stored_at LIMIT ?;
 
 -- name: GetFetch :one
-SELECT sqlc.embed(f), e.symbol, e.exchange, e.basis AS series_basis, e.bars, e.data_version, e.first_session
+-- CONCAT tells sqlc that change_writer is a text.
+SELECT sqlc.embed(f), e.symbol, e.exchange, e.basis AS series_basis, e.bars, e.data_version, e.first_session, e.last_session,
+    e.data_version_writer, (SELECT CONCAT(COALESCE(MAX(g.writer), '')) FROM etf_grounds g WHERE g.etf_id = e.id) AS change_writer,
+    (SELECT COUNT(*) FROM calendar_closures c WHERE c.exchange = e.exchange) AS calendar_version
 FROM fetches f JOIN etfs e ON e.id = f.etf_id
 WHERE f.id = ?;
 
 -- name: GetFetchToPersist :one
 -- On servers with row locks, this locks the fetch and its ETF, in this order everywhere, so that writers of one ETF wait
--- for each other instead of colliding. On Dolt, which has none, the colliding COMMIT fails.
+-- for each other instead of colliding. On Dolt, which has none, the colliding COMMIT fails. The last two columns are subqueries, because
+-- those are read once the rows are locked; a join may be read before.
 SELECT f.etf_id, f.source, f.window_from, f.window_to, f.basis, f.row_count, f.fetched_at, f.actions, f.judged_at, f.persisted_at, f.rows_new, f.rows_unchanged,
     f.rows_revised, f.rows_quarantined, f.actions_new, f.result_version, f.result_writer, f.result_known_from, f.run_id,
     e.symbol, e.exchange, e.basis AS series_basis, e.data_version, e.data_version_writer, e.known_from, e.bars, e.quarantined,
-    e.first_session, e.last_session
+    e.first_session, e.last_session, (SELECT CONCAT(COALESCE(MAX(g.writer), '')) FROM etf_grounds g WHERE g.etf_id = e.id) AS change_writer,
+    (SELECT COUNT(*) FROM calendar_closures c WHERE c.exchange = e.exchange) AS calendar_version
 FROM fetches f JOIN etfs e ON e.id = f.etf_id
 WHERE f.id = ?
 FOR UPDATE;
@@ -52,10 +57,17 @@ FOR UPDATE;
 SELECT ordinal, session, open, high, low, close, adj_close, volume, verdict
 FROM staged_bars WHERE fetch_id = ? ORDER BY fetch_id, ordinal;
 
-
 -- name: MarkFetchJudged :execrows
-UPDATE fetches SET judged_at = sqlc.arg('judged_at')
+-- grounds is a hash of what the rows were judged on. It is in the way of nothing: the fetch has no result yet.
+UPDATE fetches SET judged_at = sqlc.arg('judged_at'), result_writer = sqlc.arg('grounds')
 WHERE id = sqlc.arg('id') AND judged_at IS NULL AND persisted_at IS NULL AND row_count = sqlc.arg('rows');
+
+-- name: MarkFetchJudgedAgain :execrows
+UPDATE fetches SET judged_at = sqlc.arg('judged_at'), result_writer = sqlc.arg('grounds')
+WHERE id = sqlc.arg('id') AND judged_at IS NOT NULL AND persisted_at IS NULL AND result_writer = sqlc.arg('before');
+
+-- name: SetFetchGrounds :execrows
+UPDATE fetches SET result_writer = sqlc.arg('grounds') WHERE id = sqlc.arg('id') AND persisted_at IS NULL AND result_writer = sqlc.arg('before');
 
 -- name: SetVerdicts :exec
 -- The verdicts of the rows first to last, one character each: a digit, or a point for a row that keeps its verdict. A list
@@ -80,3 +92,9 @@ FROM (SELECT DISTINCT fetch_id FROM staged_bars) s
 LEFT JOIN fetches f ON f.id = s.fetch_id
 LEFT JOIN runs r ON r.id = f.run_id
 ORDER BY s.fetch_id;
+
+-- name: InsertFetchCheck :exec
+INSERT INTO fetch_checks (fetch_id, second_fetch_id, opinion) VALUES (?, ?, ?);
+
+-- name: ListFetchChecks :many
+SELECT fetch_id, second_fetch_id, opinion FROM fetch_checks WHERE fetch_id IN (sqlc.slice('fetches'));

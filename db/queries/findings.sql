@@ -60,6 +60,13 @@ WHERE r.etf_id = sqlc.arg('etf_id') AND r.session IN (sqlc.slice('sessions'));
 -- name: CountRowsNamed :one
 SELECT COUNT(*) FROM finding_rows WHERE etf_id = ? AND session = ?;
 
+-- name: ListFindingsOfFetch :many
+-- The findings that a fetch was the first to have, with the session of each row.
+SELECT f.id, f.rule, f.severity, r.session
+FROM findings f JOIN finding_rows r ON r.finding_id = f.id
+WHERE f.etf_id = sqlc.arg('etf_id') AND f.fetch_id = sqlc.arg('fetch_id')
+ORDER BY f.id, r.session;
+
 -- name: ListKnownFindings :many
 SELECT id FROM findings WHERE id IN (sqlc.slice('ids'));
 

@@ -1,5 +1,5 @@
 -- name: GetForecast :one
-SELECT sqlc.embed(f), e.symbol FROM forecasts f JOIN etfs e ON e.id = f.etf_id WHERE f.id = ?;
+SELECT * FROM forecasts WHERE id = ?;
 
 -- name: ListForecastPoints :many
 SELECT * FROM forecast_points WHERE forecast_id IN (sqlc.slice('forecasts')) ORDER BY forecast_id, horizon;

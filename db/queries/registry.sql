@@ -20,6 +20,13 @@ SELECT * FROM etfs WHERE symbol IN (sqlc.slice('symbols')) ORDER BY symbol;
 -- name: ListSources :many
 SELECT etf_id, name, ref FROM etf_sources WHERE etf_id IN (sqlc.slice('ids')) ORDER BY etf_id, ordinal;
 
+-- name: ChangeGrounds :exec
+INSERT INTO etf_grounds (etf_id, writer, changed_at) VALUES (?, ?, ?)
+ON DUPLICATE KEY UPDATE writer = VALUES(writer), changed_at = VALUES(changed_at);
+
+-- name: LockExchange :many
+SELECT id FROM etfs WHERE exchange = ? ORDER BY exchange, symbol FOR UPDATE;
+
 -- name: LockETF :one
 SELECT * FROM etfs WHERE symbol = ? FOR UPDATE;
 
@@ -33,4 +40,4 @@ JOIN (SELECT m.etf_id, MAX(m.number) AS number FROM etf_changes m WHERE m.etf_id
     ON newest.etf_id = c.etf_id AND newest.number = c.number;
 
 -- name: ListETFChanges :many
-SELECT c.* FROM etf_changes c JOIN etfs e ON e.id = c.etf_id WHERE e.symbol = ? ORDER BY c.number;
+SELECT * FROM etf_changes WHERE etf_id = ? ORDER BY etf_id, number;

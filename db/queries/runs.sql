@@ -36,6 +36,7 @@ SELECT attempt FROM runs WHERE base_id = ? ORDER BY base_id DESC, attempt DESC L
 SELECT * FROM runs
 WHERE started_at <= sqlc.arg('before_at') AND (started_at < sqlc.arg('before_at') OR id < sqlc.arg('before_id'))
     AND (sqlc.arg('exchange') = '' OR exchange = sqlc.arg('exchange'))
+    AND (sqlc.arg('workflow') = '' OR workflow = sqlc.arg('workflow'))
     AND (sqlc.arg('statuses') = '' OR FIND_IN_SET(status, sqlc.arg('statuses')) > 0)
 ORDER BY started_at DESC, id DESC LIMIT ?;
 
@@ -46,8 +47,8 @@ SELECT * FROM run_etfs WHERE run_id = ? AND symbol > ? ORDER BY run_id, symbol L
 SELECT * FROM run_etfs WHERE run_id = sqlc.arg('run_id') AND symbol IN (sqlc.slice('symbols'));
 
 -- name: ListRunsOfSymbol :many
--- What each of these runs did for one ETF: a lookup in the primary key per run.
-SELECT * FROM run_etfs WHERE run_id IN (sqlc.slice('runs')) AND symbol = sqlc.arg('symbol') ORDER BY run_id, symbol;
+-- What each of these runs did for one ETF, by the symbols that it has and had: a lookup in the primary key per run and symbol.
+SELECT * FROM run_etfs WHERE run_id IN (sqlc.slice('runs')) AND symbol IN (sqlc.slice('symbols')) ORDER BY run_id, symbol;
 
 -- name: SumRunETFs :one
 SELECT CAST(COALESCE(SUM(rows_new), 0) AS SIGNED) AS rows_new, CAST(COALESCE(SUM(rows_unchanged), 0) AS SIGNED) AS rows_unchanged,

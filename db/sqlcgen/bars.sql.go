@@ -166,6 +166,63 @@ func (q *Queries) ClassifyStagedBars(ctx context.Context, arg ClassifyStagedBars
 	return i, err
 }
 
+const firstQuarantined = `-- name: FirstQuarantined :many
+SELECT session, open, high, low, close, adj_close, volume, source, data_version FROM bars
+WHERE etf_id = ? AND session > CAST(? AS DATE) AND session < CAST(? AS DATE) AND quarantined = 1
+ORDER BY etf_id, session LIMIT 1
+`
+
+type FirstQuarantinedParams struct {
+	EtfID         uint32
+	AfterSession  column.Session
+	BeforeSession column.Session
+}
+
+type FirstQuarantinedRow struct {
+	Session     column.Session
+	Open        column.Price
+	High        column.Price
+	Low         column.Price
+	Close       column.Price
+	AdjClose    column.OptionalPrice
+	Volume      column.Volume
+	Source      string
+	DataVersion int64
+}
+
+func (q *Queries) FirstQuarantined(ctx context.Context, arg FirstQuarantinedParams) ([]FirstQuarantinedRow, error) {
+	rows, err := q.db.QueryContext(ctx, firstQuarantined, arg.EtfID, arg.AfterSession, arg.BeforeSession)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []FirstQuarantinedRow{}
+	for rows.Next() {
+		var i FirstQuarantinedRow
+		if err := rows.Scan(
+			&i.Session,
+			&i.Open,
+			&i.High,
+			&i.Low,
+			&i.Close,
+			&i.AdjClose,
+			&i.Volume,
+			&i.Source,
+			&i.DataVersion,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const insertAllStagedBars = `-- name: InsertAllStagedBars :execrows
 INSERT INTO bars (etf_id, session, open, high, low, close, adj_close, volume, basis, source, fetch_id, quarantined,
     data_version, known_from)
@@ -259,6 +316,63 @@ func (q *Queries) InsertNewStagedBars(ctx context.Context, arg InsertNewStagedBa
 	return result.RowsAffected()
 }
 
+const lastQuarantined = `-- name: LastQuarantined :many
+SELECT session, open, high, low, close, adj_close, volume, source, data_version FROM bars
+WHERE etf_id = ? AND session > CAST(? AS DATE) AND session < CAST(? AS DATE) AND quarantined = 1
+ORDER BY etf_id DESC, session DESC LIMIT 1
+`
+
+type LastQuarantinedParams struct {
+	EtfID         uint32
+	AfterSession  column.Session
+	BeforeSession column.Session
+}
+
+type LastQuarantinedRow struct {
+	Session     column.Session
+	Open        column.Price
+	High        column.Price
+	Low         column.Price
+	Close       column.Price
+	AdjClose    column.OptionalPrice
+	Volume      column.Volume
+	Source      string
+	DataVersion int64
+}
+
+func (q *Queries) LastQuarantined(ctx context.Context, arg LastQuarantinedParams) ([]LastQuarantinedRow, error) {
+	rows, err := q.db.QueryContext(ctx, lastQuarantined, arg.EtfID, arg.AfterSession, arg.BeforeSession)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []LastQuarantinedRow{}
+	for rows.Next() {
+		var i LastQuarantinedRow
+		if err := rows.Scan(
+			&i.Session,
+			&i.Open,
+			&i.High,
+			&i.Low,
+			&i.Close,
+			&i.AdjClose,
+			&i.Volume,
+			&i.Source,
+			&i.DataVersion,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listBars = `-- name: ListBars :many
 SELECT etf_id, session, open, high, low, close, adj_close, volume, basis, source, fetch_id, quarantined, data_version, known_from FROM bars
 WHERE etf_id = ? AND session >= CAST(? AS DATE)
@@ -304,6 +418,63 @@ func (q *Queries) ListBars(ctx context.Context, arg ListBarsParams) ([]Bar, erro
 			&i.Quarantined,
 			&i.DataVersion,
 			&i.KnownFrom,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listGoodBarsAfter = `-- name: ListGoodBarsAfter :many
+SELECT session, open, high, low, close, adj_close, volume, source, data_version FROM bars
+WHERE etf_id = ? AND session > CAST(? AS DATE) AND quarantined = 0
+ORDER BY etf_id, session LIMIT ?
+`
+
+type ListGoodBarsAfterParams struct {
+	EtfID        uint32
+	AfterSession column.Session
+	Limit        int32
+}
+
+type ListGoodBarsAfterRow struct {
+	Session     column.Session
+	Open        column.Price
+	High        column.Price
+	Low         column.Price
+	Close       column.Price
+	AdjClose    column.OptionalPrice
+	Volume      column.Volume
+	Source      string
+	DataVersion int64
+}
+
+func (q *Queries) ListGoodBarsAfter(ctx context.Context, arg ListGoodBarsAfterParams) ([]ListGoodBarsAfterRow, error) {
+	rows, err := q.db.QueryContext(ctx, listGoodBarsAfter, arg.EtfID, arg.AfterSession, arg.Limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListGoodBarsAfterRow{}
+	for rows.Next() {
+		var i ListGoodBarsAfterRow
+		if err := rows.Scan(
+			&i.Session,
+			&i.Open,
+			&i.High,
+			&i.Low,
+			&i.Close,
+			&i.AdjClose,
+			&i.Volume,
+			&i.Source,
+			&i.DataVersion,
 		); err != nil {
 			return nil, err
 		}

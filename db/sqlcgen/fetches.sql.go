@@ -24,21 +24,28 @@ func (q *Queries) DeleteStagedBars(ctx context.Context, fetchID string) error {
 }
 
 const getFetch = `-- name: GetFetch :one
-SELECT f.id, f.etf_id, f.source, f.window_from, f.window_to, f.request, f.media_type, f.raw_hash, f.basis, f.row_count, f.fetched_at, f.run_id, f.actions, f.undone_splits, f.defects, f.judged_at, f.persisted_at, f.rows_new, f.rows_unchanged, f.rows_revised, f.rows_quarantined, f.actions_new, f.result_version, f.result_writer, f.result_known_from, e.symbol, e.exchange, e.basis AS series_basis, e.bars, e.data_version, e.first_session
+SELECT f.id, f.etf_id, f.source, f.window_from, f.window_to, f.request, f.media_type, f.raw_hash, f.basis, f.row_count, f.fetched_at, f.run_id, f.actions, f.undone_splits, f.defects, f.judged_at, f.persisted_at, f.rows_new, f.rows_unchanged, f.rows_revised, f.rows_quarantined, f.actions_new, f.result_version, f.result_writer, f.result_known_from, e.symbol, e.exchange, e.basis AS series_basis, e.bars, e.data_version, e.first_session, e.last_session,
+    e.data_version_writer, (SELECT CONCAT(COALESCE(MAX(g.writer), '')) FROM etf_grounds g WHERE g.etf_id = e.id) AS change_writer,
+    (SELECT COUNT(*) FROM calendar_closures c WHERE c.exchange = e.exchange) AS calendar_version
 FROM fetches f JOIN etfs e ON e.id = f.etf_id
 WHERE f.id = ?
 `
 
 type GetFetchRow struct {
-	Fetch        Fetch
-	Symbol       string
-	Exchange     string
-	SeriesBasis  string
-	Bars         int32
-	DataVersion  int64
-	FirstSession column.Session
+	Fetch             Fetch
+	Symbol            string
+	Exchange          string
+	SeriesBasis       string
+	Bars              int32
+	DataVersion       int64
+	FirstSession      column.Session
+	LastSession       column.Session
+	DataVersionWriter string
+	ChangeWriter      string
+	CalendarVersion   int64
 }
 
+// CONCAT tells sqlc that change_writer is a text.
 func (q *Queries) GetFetch(ctx context.Context, id string) (GetFetchRow, error) {
 	row := q.db.QueryRowContext(ctx, getFetch, id)
 	var i GetFetchRow
@@ -74,6 +81,10 @@ func (q *Queries) GetFetch(ctx context.Context, id string) (GetFetchRow, error) 
 		&i.Bars,
 		&i.DataVersion,
 		&i.FirstSession,
+		&i.LastSession,
+		&i.DataVersionWriter,
+		&i.ChangeWriter,
+		&i.CalendarVersion,
 	)
 	return i, err
 }
@@ -99,7 +110,8 @@ const getFetchToPersist = `-- name: GetFetchToPersist :one
 SELECT f.etf_id, f.source, f.window_from, f.window_to, f.basis, f.row_count, f.fetched_at, f.actions, f.judged_at, f.persisted_at, f.rows_new, f.rows_unchanged,
     f.rows_revised, f.rows_quarantined, f.actions_new, f.result_version, f.result_writer, f.result_known_from, f.run_id,
     e.symbol, e.exchange, e.basis AS series_basis, e.data_version, e.data_version_writer, e.known_from, e.bars, e.quarantined,
-    e.first_session, e.last_session
+    e.first_session, e.last_session, (SELECT CONCAT(COALESCE(MAX(g.writer), '')) FROM etf_grounds g WHERE g.etf_id = e.id) AS change_writer,
+    (SELECT COUNT(*) FROM calendar_closures c WHERE c.exchange = e.exchange) AS calendar_version
 FROM fetches f JOIN etfs e ON e.id = f.etf_id
 WHERE f.id = ?
 FOR UPDATE
@@ -135,10 +147,13 @@ type GetFetchToPersistRow struct {
 	Quarantined       int32
 	FirstSession      column.Session
 	LastSession       column.Session
+	ChangeWriter      string
+	CalendarVersion   int64
 }
 
 // On servers with row locks, this locks the fetch and its ETF, in this order everywhere, so that writers of one ETF wait
-// for each other instead of colliding. On Dolt, which has none, the colliding COMMIT fails.
+// for each other instead of colliding. On Dolt, which has none, the colliding COMMIT fails. The last two columns are subqueries, because
+// those are read once the rows are locked; a join may be read before.
 func (q *Queries) GetFetchToPersist(ctx context.Context, id string) (GetFetchToPersistRow, error) {
 	row := q.db.QueryRowContext(ctx, getFetchToPersist, id)
 	var i GetFetchToPersistRow
@@ -172,6 +187,8 @@ func (q *Queries) GetFetchToPersist(ctx context.Context, id string) (GetFetchToP
 		&i.Quarantined,
 		&i.FirstSession,
 		&i.LastSession,
+		&i.ChangeWriter,
+		&i.CalendarVersion,
 	)
 	return i, err
 }
@@ -271,6 +288,21 @@ func (q *Queries) InsertFetchBody(ctx context.Context, arg InsertFetchBodyParams
 	return err
 }
 
+const insertFetchCheck = `-- name: InsertFetchCheck :exec
+INSERT INTO fetch_checks (fetch_id, second_fetch_id, opinion) VALUES (?, ?, ?)
+`
+
+type InsertFetchCheckParams struct {
+	FetchID       string
+	SecondFetchID string
+	Opinion       string
+}
+
+func (q *Queries) InsertFetchCheck(ctx context.Context, arg InsertFetchCheckParams) error {
+	_, err := q.db.ExecContext(ctx, insertFetchCheck, arg.FetchID, arg.SecondFetchID, arg.Opinion)
+	return err
+}
+
 const listETFFetches = `-- name: ListETFFetches :many
 SELECT fetched_at, fetch_id FROM etf_fetches
 WHERE etf_id = ? AND fetched_at <= ?
@@ -307,6 +339,43 @@ func (q *Queries) ListETFFetches(ctx context.Context, arg ListETFFetchesParams) 
 	for rows.Next() {
 		var i ListETFFetchesRow
 		if err := rows.Scan(&i.FetchedAt, &i.FetchID); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listFetchChecks = `-- name: ListFetchChecks :many
+SELECT fetch_id, second_fetch_id, opinion FROM fetch_checks WHERE fetch_id IN (/*SLICE:fetches*/?)
+`
+
+func (q *Queries) ListFetchChecks(ctx context.Context, fetches []string) ([]FetchCheck, error) {
+	query := listFetchChecks
+	var queryParams []interface{}
+	if len(fetches) > 0 {
+		for _, v := range fetches {
+			queryParams = append(queryParams, v)
+		}
+		query = strings.Replace(query, "/*SLICE:fetches*/?", strings.Repeat(",?", len(fetches))[1:], 1)
+	} else {
+		query = strings.Replace(query, "/*SLICE:fetches*/?", "NULL", 1)
+	}
+	rows, err := q.db.QueryContext(ctx, query, queryParams...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []FetchCheck{}
+	for rows.Next() {
+		var i FetchCheck
+		if err := rows.Scan(&i.FetchID, &i.SecondFetchID, &i.Opinion); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -468,18 +537,50 @@ func (q *Queries) ListStagedFetches(ctx context.Context) ([]ListStagedFetchesRow
 }
 
 const markFetchJudged = `-- name: MarkFetchJudged :execrows
-UPDATE fetches SET judged_at = ?
+UPDATE fetches SET judged_at = ?, result_writer = ?
 WHERE id = ? AND judged_at IS NULL AND persisted_at IS NULL AND row_count = ?
 `
 
 type MarkFetchJudgedParams struct {
 	JudgedAt sql.NullTime
+	Grounds  string
 	ID       string
 	Rows     int32
 }
 
+// grounds is a hash of what the rows were judged on. It is in the way of nothing: the fetch has no result yet.
 func (q *Queries) MarkFetchJudged(ctx context.Context, arg MarkFetchJudgedParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, markFetchJudged, arg.JudgedAt, arg.ID, arg.Rows)
+	result, err := q.db.ExecContext(ctx, markFetchJudged,
+		arg.JudgedAt,
+		arg.Grounds,
+		arg.ID,
+		arg.Rows,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const markFetchJudgedAgain = `-- name: MarkFetchJudgedAgain :execrows
+UPDATE fetches SET judged_at = ?, result_writer = ?
+WHERE id = ? AND judged_at IS NOT NULL AND persisted_at IS NULL AND result_writer = ?
+`
+
+type MarkFetchJudgedAgainParams struct {
+	JudgedAt sql.NullTime
+	Grounds  string
+	ID       string
+	Before   string
+}
+
+func (q *Queries) MarkFetchJudgedAgain(ctx context.Context, arg MarkFetchJudgedAgainParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, markFetchJudgedAgain,
+		arg.JudgedAt,
+		arg.Grounds,
+		arg.ID,
+		arg.Before,
+	)
 	if err != nil {
 		return 0, err
 	}
@@ -535,6 +636,24 @@ type PruneFetchBodiesParams struct {
 
 func (q *Queries) PruneFetchBodies(ctx context.Context, arg PruneFetchBodiesParams) (int64, error) {
 	result, err := q.db.ExecContext(ctx, pruneFetchBodies, arg.StoredAt, arg.Limit)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const setFetchGrounds = `-- name: SetFetchGrounds :execrows
+UPDATE fetches SET result_writer = ? WHERE id = ? AND persisted_at IS NULL AND result_writer = ?
+`
+
+type SetFetchGroundsParams struct {
+	Grounds string
+	ID      string
+	Before  string
+}
+
+func (q *Queries) SetFetchGrounds(ctx context.Context, arg SetFetchGroundsParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, setFetchGrounds, arg.Grounds, arg.ID, arg.Before)
 	if err != nil {
 		return 0, err
 	}

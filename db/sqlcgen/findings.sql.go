@@ -740,6 +740,54 @@ func (q *Queries) ListFindingsOfETF(ctx context.Context, arg ListFindingsOfETFPa
 	return items, nil
 }
 
+const listFindingsOfFetch = `-- name: ListFindingsOfFetch :many
+SELECT f.id, f.rule, f.severity, r.session
+FROM findings f JOIN finding_rows r ON r.finding_id = f.id
+WHERE f.etf_id = ? AND f.fetch_id = ?
+ORDER BY f.id, r.session
+`
+
+type ListFindingsOfFetchParams struct {
+	EtfID   uint32
+	FetchID string
+}
+
+type ListFindingsOfFetchRow struct {
+	ID       string
+	Rule     string
+	Severity string
+	Session  column.Session
+}
+
+// The findings that a fetch was the first to have, with the session of each row.
+func (q *Queries) ListFindingsOfFetch(ctx context.Context, arg ListFindingsOfFetchParams) ([]ListFindingsOfFetchRow, error) {
+	rows, err := q.db.QueryContext(ctx, listFindingsOfFetch, arg.EtfID, arg.FetchID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListFindingsOfFetchRow{}
+	for rows.Next() {
+		var i ListFindingsOfFetchRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Rule,
+			&i.Severity,
+			&i.Session,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listKnownFindings = `-- name: ListKnownFindings :many
 SELECT id FROM findings WHERE id IN (/*SLICE:ids*/?)
 `

@@ -131,37 +131,31 @@ func (q *Queries) GetETFVersion(ctx context.Context, symbol string) (GetETFVersi
 }
 
 const getForecast = `-- name: GetForecast :one
-SELECT f.id, f.etf_id, f.model, f.origin, f.data_version, f.data_version_writer, f.basis, f.params, f.params_hash, f.seed, f.code_version, f.diagnostics, f.run_id, f.as_of, f.issued_at, f.chain, f.prev_hash, f.hash, e.symbol FROM forecasts f JOIN etfs e ON e.id = f.etf_id WHERE f.id = ?
+SELECT id, etf_id, model, origin, data_version, data_version_writer, basis, params, params_hash, seed, code_version, diagnostics, run_id, as_of, issued_at, chain, prev_hash, hash FROM forecasts WHERE id = ?
 `
 
-type GetForecastRow struct {
-	Forecast Forecast
-	Symbol   string
-}
-
-func (q *Queries) GetForecast(ctx context.Context, id string) (GetForecastRow, error) {
+func (q *Queries) GetForecast(ctx context.Context, id string) (Forecast, error) {
 	row := q.db.QueryRowContext(ctx, getForecast, id)
-	var i GetForecastRow
+	var i Forecast
 	err := row.Scan(
-		&i.Forecast.ID,
-		&i.Forecast.EtfID,
-		&i.Forecast.Model,
-		&i.Forecast.Origin,
-		&i.Forecast.DataVersion,
-		&i.Forecast.DataVersionWriter,
-		&i.Forecast.Basis,
-		&i.Forecast.Params,
-		&i.Forecast.ParamsHash,
-		&i.Forecast.Seed,
-		&i.Forecast.CodeVersion,
-		&i.Forecast.Diagnostics,
-		&i.Forecast.RunID,
-		&i.Forecast.AsOf,
-		&i.Forecast.IssuedAt,
-		&i.Forecast.Chain,
-		&i.Forecast.PrevHash,
-		&i.Forecast.Hash,
-		&i.Symbol,
+		&i.ID,
+		&i.EtfID,
+		&i.Model,
+		&i.Origin,
+		&i.DataVersion,
+		&i.DataVersionWriter,
+		&i.Basis,
+		&i.Params,
+		&i.ParamsHash,
+		&i.Seed,
+		&i.CodeVersion,
+		&i.Diagnostics,
+		&i.RunID,
+		&i.AsOf,
+		&i.IssuedAt,
+		&i.Chain,
+		&i.PrevHash,
+		&i.Hash,
 	)
 	return i, err
 }

@@ -51,6 +51,59 @@ type Assessment struct {
 	State     []byte
 }
 
+type Backfill struct {
+	ID         string
+	BaseID     string
+	Attempt    int32
+	Exchange   string
+	Symbols    string
+	WindowFrom column.Session
+	WindowTo   column.Session
+	Source     string
+	Refetch    bool
+	Status     string
+	Planned    bool
+	Paused     bool
+	WaitsFor   string
+	WaitsUntil sql.NullTime
+	Error      string
+	StartedAt  time.Time
+	FinishedAt sql.NullTime
+}
+
+type BackfillEtf struct {
+	BackfillID      string
+	Symbol          string
+	Status          string
+	Source          string
+	Sessions        int32
+	SessionsDone    int32
+	StillMissing    int32
+	RowsNew         int32
+	RowsUnchanged   int32
+	RowsRevised     int32
+	RowsQuarantined int32
+	Requests        int32
+	Error           string
+}
+
+type BackfillWindow struct {
+	EtfID           uint32
+	BackfillID      string
+	Source          string
+	WindowFrom      column.Session
+	WindowTo        column.Session
+	Whole           bool
+	FetchID         string
+	ErrorType       string
+	Error           string
+	RowsNew         int32
+	RowsUnchanged   int32
+	RowsRevised     int32
+	RowsQuarantined int32
+	AskedAt         time.Time
+}
+
 type Backtest struct {
 	ID            string
 	BaseID        string
@@ -134,6 +187,24 @@ type BarRevision struct {
 	SupersededBy int64
 }
 
+type CalendarClosure struct {
+	Exchange  string
+	Number    int32
+	Session   column.Session
+	Closed    bool
+	Reason    string
+	ChangedBy string
+	ChangedAt time.Time
+	Writer    string
+}
+
+type ChainSymbol struct {
+	EtfID  uint32
+	Model  string
+	Chain  int64
+	Symbol string
+}
+
 type CorporateAction struct {
 	EtfID       uint32
 	Kind        string
@@ -214,10 +285,29 @@ type EtfConfirmation struct {
 	FetchedAt time.Time
 }
 
+type EtfDetail struct {
+	EtfID    uint32
+	Number   int32
+	Delisted column.Session
+	Isin     string
+}
+
 type EtfFetch struct {
 	EtfID     uint32
 	FetchedAt time.Time
 	FetchID   string
+}
+
+type EtfGround struct {
+	EtfID     uint32
+	Writer    string
+	ChangedAt time.Time
+}
+
+type EtfIdentity struct {
+	EtfID       uint32
+	PermanentID string
+	IdsAs       string
 }
 
 type EtfListing struct {
@@ -231,6 +321,14 @@ type EtfSource struct {
 	Ordinal uint8
 	Name    string
 	Ref     string
+}
+
+type EtfSymbol struct {
+	EtfID       uint32
+	Number      int32
+	Symbol      string
+	LastSession column.Session
+	EndedAt     time.Time
 }
 
 type Event struct {
@@ -279,6 +377,18 @@ type FetchBody struct {
 	Size     int32
 	StoredAt time.Time
 	Body     []byte
+}
+
+type FetchCheck struct {
+	FetchID       string
+	SecondFetchID string
+	Opinion       string
+}
+
+type FetchSharedBody struct {
+	Hash     string
+	FetchID  string
+	StoredAt time.Time
 }
 
 type Finding struct {
@@ -407,6 +517,14 @@ type ForecastTarget struct {
 	Horizon    uint16
 	Target     column.Session
 	MovedAt    time.Time
+}
+
+type ForecastTargetDate struct {
+	ForecastID      string
+	Horizon         uint16
+	CalendarVersion int32
+	Target          column.Session
+	DatedAt         time.Time
 }
 
 type GateVerdict struct {
@@ -604,6 +722,48 @@ type Scoring struct {
 	LastSession column.Session
 	Sessions    int32
 	ScoredAt    time.Time
+}
+
+type SharedBody struct {
+	Hash     string
+	Encoding string
+	Size     int32
+	StoredAt time.Time
+	UsedAt   time.Time
+	Body     []byte
+}
+
+type SourceBreaker struct {
+	Source      string
+	Changes     int64
+	Writer      string
+	State       string
+	Failures    int32
+	Failing     string
+	Opened      int32
+	Reason      string
+	Since       sql.NullTime
+	RetryAt     sql.NullTime
+	LastSuccess sql.NullTime
+}
+
+type SourceBreakerChange struct {
+	Source   string
+	Number   int64
+	State    string
+	Failures int32
+	Reason   string
+	At       time.Time
+	RetryAt  sql.NullTime
+}
+
+type SourceDay struct {
+	Source    string
+	Day       column.Session
+	Used      int32
+	Behind    int32
+	RefusedAt sql.NullTime
+	Writer    string
 }
 
 type StagedBar struct {

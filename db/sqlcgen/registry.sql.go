@@ -11,6 +11,22 @@ import (
 	"time"
 )
 
+const changeGrounds = `-- name: ChangeGrounds :exec
+INSERT INTO etf_grounds (etf_id, writer, changed_at) VALUES (?, ?, ?)
+ON DUPLICATE KEY UPDATE writer = VALUES(writer), changed_at = VALUES(changed_at)
+`
+
+type ChangeGroundsParams struct {
+	EtfID     uint32
+	Writer    string
+	ChangedAt time.Time
+}
+
+func (q *Queries) ChangeGrounds(ctx context.Context, arg ChangeGroundsParams) error {
+	_, err := q.db.ExecContext(ctx, changeGrounds, arg.EtfID, arg.Writer, arg.ChangedAt)
+	return err
+}
+
 const getETF = `-- name: GetETF :one
 SELECT id, symbol, exchange, currency, basis, data_version, data_version_writer, known_from, bars, quarantined, first_session, last_session, created_at FROM etfs WHERE symbol = ?
 `
@@ -119,11 +135,11 @@ func (q *Queries) InsertETFSource(ctx context.Context, arg InsertETFSourceParams
 }
 
 const listETFChanges = `-- name: ListETFChanges :many
-SELECT c.etf_id, c.number, c.writer, c.currency, c.name, c.retired, c.sources, c.changed_by, c.why, c.changed_at FROM etf_changes c JOIN etfs e ON e.id = c.etf_id WHERE e.symbol = ? ORDER BY c.number
+SELECT etf_id, number, writer, currency, name, retired, sources, changed_by, why, changed_at FROM etf_changes WHERE etf_id = ? ORDER BY etf_id, number
 `
 
-func (q *Queries) ListETFChanges(ctx context.Context, symbol string) ([]EtfChange, error) {
-	rows, err := q.db.QueryContext(ctx, listETFChanges, symbol)
+func (q *Queries) ListETFChanges(ctx context.Context, etfID uint32) ([]EtfChange, error) {
+	rows, err := q.db.QueryContext(ctx, listETFChanges, etfID)
 	if err != nil {
 		return nil, err
 	}
@@ -416,4 +432,31 @@ func (q *Queries) LockETF(ctx context.Context, symbol string) (Etf, error) {
 		&i.CreatedAt,
 	)
 	return i, err
+}
+
+const lockExchange = `-- name: LockExchange :many
+SELECT id FROM etfs WHERE exchange = ? ORDER BY exchange, symbol FOR UPDATE
+`
+
+func (q *Queries) LockExchange(ctx context.Context, exchange string) ([]uint32, error) {
+	rows, err := q.db.QueryContext(ctx, lockExchange, exchange)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []uint32{}
+	for rows.Next() {
+		var id uint32
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }

@@ -323,6 +323,7 @@ const listRuns = `-- name: ListRuns :many
 SELECT id, base_id, attempt, workflow, exchange, session, whole_exchange, symbols, status, closed, due, updated, unchanged, quarantined, failed, elsewhere, cancelled, rows_new, rows_unchanged, rows_revised, forecasts, error, started_at, finished_at FROM runs
 WHERE started_at <= ? AND (started_at < ? OR id < ?)
     AND (? = '' OR exchange = ?)
+    AND (? = '' OR workflow = ?)
     AND (? = '' OR FIND_IN_SET(status, ?) > 0)
 ORDER BY started_at DESC, id DESC LIMIT ?
 `
@@ -331,6 +332,7 @@ type ListRunsParams struct {
 	BeforeAt time.Time
 	BeforeID string
 	Exchange string
+	Workflow string
 	Statuses string
 	Limit    int32
 }
@@ -342,6 +344,8 @@ func (q *Queries) ListRuns(ctx context.Context, arg ListRunsParams) ([]Run, erro
 		arg.BeforeID,
 		arg.Exchange,
 		arg.Exchange,
+		arg.Workflow,
+		arg.Workflow,
 		arg.Statuses,
 		arg.Statuses,
 		arg.Limit,
@@ -393,15 +397,15 @@ func (q *Queries) ListRuns(ctx context.Context, arg ListRunsParams) ([]Run, erro
 }
 
 const listRunsOfSymbol = `-- name: ListRunsOfSymbol :many
-SELECT run_id, symbol, session, stage, outcome, source, rows_new, rows_unchanged, rows_revised, rows_quarantined, findings, forecasts, attempts, error_type, error_message FROM run_etfs WHERE run_id IN (/*SLICE:runs*/?) AND symbol = ? ORDER BY run_id, symbol
+SELECT run_id, symbol, session, stage, outcome, source, rows_new, rows_unchanged, rows_revised, rows_quarantined, findings, forecasts, attempts, error_type, error_message FROM run_etfs WHERE run_id IN (/*SLICE:runs*/?) AND symbol IN (/*SLICE:symbols*/?) ORDER BY run_id, symbol
 `
 
 type ListRunsOfSymbolParams struct {
-	Runs   []string
-	Symbol string
+	Runs    []string
+	Symbols []string
 }
 
-// What each of these runs did for one ETF: a lookup in the primary key per run.
+// What each of these runs did for one ETF, by the symbols that it has and had: a lookup in the primary key per run and symbol.
 func (q *Queries) ListRunsOfSymbol(ctx context.Context, arg ListRunsOfSymbolParams) ([]RunEtf, error) {
 	query := listRunsOfSymbol
 	var queryParams []interface{}
@@ -413,7 +417,14 @@ func (q *Queries) ListRunsOfSymbol(ctx context.Context, arg ListRunsOfSymbolPara
 	} else {
 		query = strings.Replace(query, "/*SLICE:runs*/?", "NULL", 1)
 	}
-	queryParams = append(queryParams, arg.Symbol)
+	if len(arg.Symbols) > 0 {
+		for _, v := range arg.Symbols {
+			queryParams = append(queryParams, v)
+		}
+		query = strings.Replace(query, "/*SLICE:symbols*/?", strings.Repeat(",?", len(arg.Symbols))[1:], 1)
+	} else {
+		query = strings.Replace(query, "/*SLICE:symbols*/?", "NULL", 1)
+	}
 	rows, err := q.db.QueryContext(ctx, query, queryParams...)
 	if err != nil {
 		return nil, err

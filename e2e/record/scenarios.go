@@ -35,13 +35,14 @@ var (
 )
 
 func newEnvironment(c client.Client) *environment {
-	s := &script{calls: map[string]int{}, due: map[etf.Session][]etf.Symbol{}, pageError: monday, sessions: []etf.Session{friday - 1, friday}}
+	s := &script{calls: map[string]int{}, shelves: shelves{byID: map[string]*shelf{}}, due: map[etf.Session][]etf.Symbol{}, pageError: monday, sessions: []etf.Session{friday - 1, friday}}
 	for i := range 800 {
 		s.due[friday] = append(s.due[friday], etf.Symbol(fmt.Sprintf("OK%04d", i)))
 		s.due[monday] = append(s.due[monday], etf.Symbol(fmt.Sprintf("OK%04d", i)))
 	}
 	// In ascending order of symbol, as the registry returns them.
 	s.due[friday] = append([]etf.Symbol{"BOOM1", "DENY1", "DOWN1", "EMPTY1", "FAULT1", "HELD1", "LATE1"}, s.due[friday]...)
+	s.due[friday] = append(s.due[friday], "SECOND2", "SECOND3")
 	return &environment{client: c, script: s}
 }
 
@@ -78,6 +79,24 @@ var scenarios = []scenario{
 	{"daily_elsewhere", dailyElsewhere},
 	{"tick_continued_first", tickContinued(true)},
 	{"tick_continued_last", tickContinued(false)},
+	{"update_source_open", update("OPEN1", completed)},
+	{"update_compared", update("CHECK1", completed)},
+	{"update_judged_again", update("AGAIN1", completed)},
+	{"daily_assessed", daily(workflows.DailyInput{Exchange: etf.XNYS, Session: friday, Symbols: []etf.Symbol{"OK0005", "OK0006"}}, completed)},
+	{"daily_not_assessed", daily(workflows.DailyInput{Exchange: etf.XTKS, Session: friday, Symbols: []etf.Symbol{"OK0007"}}, completed)},
+	{"daily_second_source", daily(workflows.DailyInput{Exchange: etf.XNYS, Session: friday, Symbols: []etf.Symbol{"SECOND2", "SECOND3"}}, completed)},
+	{"backfill_completed", backfill(eightETFs, completed)},
+	{"backfill_paused", backfillPaused},
+	{"backfill_quota", backfill(quotaUsedUp, completed)},
+	{"backfill_breaker", backfill(breakerOpen, completed)},
+	{"backfill_source_down", backfill(sourceDown, completed)},
+	{"backfill_fails_over", backfill(failsOver, completed)},
+	{"backfill_by_days", backfill(byDays, completed)},
+	{"backfill_judged_again", backfill(judgedAgain, completed)},
+	{"backfill_cancelled", backfillCancelled},
+	{"backfill_continued_first", backfillContinued(true)},
+	{"backfill_continued_last", backfillContinued(false)},
+	{"backtest_completed", backtest},
 }
 
 func completed(err error) error { return err }
@@ -334,4 +353,14 @@ func dailyElsewhere(ctx context.Context, s *environment) (recorded, error) {
 	in := workflows.DailyInput{Exchange: etf.XNYS, Session: friday, Symbols: []etf.Symbol{symbol, "OK0004"}}
 	saved, err := daily(in, completed)(ctx, s)
 	return saved, errors.Join(err, s.client.CancelWorkflow(ctx, open.GetID(), open.GetRunID()))
+}
+
+// backtest measures three ETFs, two at a time; every attempt at one of them fails.
+func backtest(ctx context.Context, s *environment) (recorded, error) {
+	in := workflows.BacktestInput{ID: fmt.Sprintf("%032x", 1), What: "XNYS: all ETFs"}
+	run, err := s.client.ExecuteWorkflow(ctx, dispatch.BacktestOptions(in), workflows.BacktestWorkflow, in)
+	if err != nil {
+		return recorded{}, err
+	}
+	return s.wait(ctx, run, completed)
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 	sdkworker "go.temporal.io/sdk/worker"
 
@@ -31,6 +32,11 @@ import (
 //	BOOM   forecasting fails permanently
 //	RESTA  the source has restated its series, and its whole history takes over
 //	PART   a model other than the benchmark gives no forecast
+//	OPEN   the first source is not asked for two seconds, the second fails
+//	CHECK  the new close is compared with the second source
+//	AGAIN  the rows are judged three times before they are stored
+//
+// The activities of a backfill work on its shelf.
 type script struct {
 	mu    sync.Mutex
 	calls map[string]int
@@ -38,6 +44,8 @@ type script struct {
 	// pageError makes the second page of this session's ETFs fail.
 	pageError etf.Session
 	sessions  []etf.Session // the result of SessionsDue
+	shelves   shelves
+	missing   string // an activity that the script lacks
 }
 
 func (s *script) register(main, fit sdkworker.ActivityRegistry, sources ...sdkworker.ActivityRegistry) {
@@ -62,10 +70,63 @@ func (s *script) register(main, fit sdkworker.ActivityRegistry, sources ...sdkwo
 		return activities.NewestResult{Session: friday, Usable: true}, nil
 	})
 	named(main, "DecideAction", s.decideAction)
+	named(main, "Assess", s.assess)
 	named(fit, "Forecast", s.forecast)
 	for _, r := range sources {
 		named(r, "Fetch", s.fetch)
 	}
+	s.registerBackfill(func(name string, f any) { named(main, name, f) })
+	s.registerBacktest(func(name string, f any) { named(main, name, f) }, func(name string, f any) { named(fit, name, f) })
+	// An unknown activity would be retried until the workflow's patience is at its end, which may be a day.
+	for _, r := range append([]sdkworker.ActivityRegistry{main, fit}, sources...) {
+		r.RegisterDynamicActivity(s.unknown, activity.DynamicRegisterOptions{})
+	}
+}
+
+// unknown stands in for what the script lacks; the scenario fails then (lacks).
+func (s *script) unknown(ctx context.Context, _ converter.EncodedValues) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.missing = activity.GetInfo(ctx).ActivityType.Name
+	return permanentError(activities.TypeInternal, s.missing+" is not scripted")
+}
+
+// lacks returns an error if the workflows have used an activity that the script lacks.
+func (s *script) lacks() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.missing == "" {
+		return nil
+	}
+	return etf.Invalid("activity", s.missing+" is not scripted", "add it to e2e/record/script.go")
+}
+
+func (s *script) assess(_ context.Context, in activities.AssessInput) (activities.AssessResult, error) {
+	if in.Exchange == etf.XTKS {
+		return activities.AssessResult{}, permanentError(activities.TypeCorrupt, "score 3 is not as it was written")
+	}
+	return activities.AssessResult{Hash: strings.Repeat("a5", 32), Through: in.Session - 1, Served: []string{"5 prophet"}}, nil
+}
+
+func (s *script) registerBacktest(main, fit func(name string, f any)) {
+	counts := etf.BacktestCounts{ETFs: 3}
+	main("PlanBacktest", func(context.Context, activities.BacktestInput) (activities.BacktestPlan, error) {
+		return activities.BacktestPlan{Counts: counts, AtOnce: 2}, nil
+	})
+	main("PendingETFs", func(context.Context, activities.PendingETFsInput) (activities.PendingETFsResult, error) {
+		return activities.PendingETFsResult{Symbols: []etf.Symbol{"A", "B", "C"}}, nil
+	})
+	main("RecordUnmeasured", func(context.Context, activities.UnmeasuredInput) error { return nil })
+	main("FinishBacktest", func(context.Context, activities.FinishBacktestInput) error { return nil })
+	fit("MeasureETF", func(_ context.Context, in activities.MeasureETFInput) (activities.MeasureETFResult, error) {
+		if in.Symbol == "B" {
+			return activities.MeasureETFResult{}, permanentError(activities.TypeTimedOut, "three attempts have used all of their time")
+		}
+		return activities.MeasureETFResult{Counts: counts, Origins: 120}, nil
+	})
+	fit("AssembleBacktest", func(context.Context, activities.BacktestInput) (activities.AssembleResult, error) {
+		return activities.AssembleResult{Hash: strings.Repeat("b5", 32), Results: 2}, nil
+	})
 }
 
 // times counts the calls with a key and returns their number, from 1.
@@ -115,11 +176,18 @@ func (s *script) sessionsDue(_ context.Context, in activities.SessionsDueInput) 
 func (s *script) fetch(ctx context.Context, in activities.FetchInput) (activities.FetchResult, error) {
 	info := activity.GetInfo(ctx)
 	source := strings.TrimPrefix(info.TaskQueue, workflows.SourceTaskQueue(""))
+	if shelf := s.shelves.of(ctx); shelf != nil {
+		return shelf.fetch(ctx, source, in)
+	}
 	fetched := activities.FetchResult{Fetch: fmt.Sprintf("%032x", 1), Rows: 16, Last: in.Session, HasSession: true, Attempt: info.Attempt}
 	lacks := activities.FetchResult{Fetch: fmt.Sprintf("%032x", 2), Rows: 15, Last: in.Session - 1, Attempt: info.Attempt}
 	switch {
 	case starts(in.Symbol, "DENY"), starts(in.Symbol, "SECOND") && source == "simulated":
 		return activities.FetchResult{}, permanentError(activities.TypeSourceDenied, source+": the key is wrong")
+	case starts(in.Symbol, "OPEN") && source == "simulated" && s.times(string(in.Symbol)) == 1:
+		return activities.FetchResult{}, leftAlone(activities.TypeSourceOpen, 2*time.Second)
+	case starts(in.Symbol, "OPEN") && source == "file":
+		return activities.FetchResult{}, permanentError(activities.TypeSourceNotFound, source+": there is no such file")
 	case starts(in.Symbol, "LATE") && s.times(string(in.Symbol)) == 1, starts(in.Symbol, "MISS"):
 		return lacks, nil
 	case starts(in.Symbol, "EMPTY"):
@@ -128,7 +196,13 @@ func (s *script) fetch(ctx context.Context, in activities.FetchInput) (activitie
 	return fetched, nil
 }
 
-func (s *script) validate(_ context.Context, in activities.ValidateInput) (activities.ValidateResult, error) {
+func (s *script) validate(ctx context.Context, in activities.ValidateInput) (activities.ValidateResult, error) {
+	if shelf := s.shelves.of(ctx); shelf != nil {
+		return shelf.verdict(), nil
+	}
+	if starts(in.Symbol, "CHECK") && in.CanCheck {
+		return activities.ValidateResult{Check: "sampled", Attempt: 1}, nil
+	}
 	if starts(in.Symbol, "FAULT") {
 		return activities.ValidateResult{Findings: 1, Errors: 1, QuarantinedNew: true, Attempt: 1, OnNew: []activities.FindingRef{
 			{ID: findingOf(in.Symbol), Rule: "jump", Evidence: "close 66.18 is 90 % below the previous close"},
@@ -167,8 +241,14 @@ func findingOf(symbol etf.Symbol) string { return "f1" + strings.ToLower(string(
 
 func (s *script) persist(ctx context.Context, in activities.PersistInput) (activities.PersistResult, error) {
 	info := activity.GetInfo(ctx)
+	if shelf := s.shelves.of(ctx); shelf != nil {
+		return shelf.store(ctx)
+	}
 	if strings.HasPrefix(info.WorkflowExecution.ID, "update/DOWN") && info.Attempt < 3 {
 		return activities.PersistResult{}, temporal.NewApplicationError("connection refused", activities.TypeUnavailable, activities.ErrorDetail{Attempt: info.Attempt})
+	}
+	if strings.HasPrefix(info.WorkflowExecution.ID, "update/AGAIN") && s.times(info.WorkflowExecution.ID) < 3 {
+		return activities.PersistResult{JudgeAgain: true, Attempt: info.Attempt}, nil
 	}
 	if in.Whole { // the finding that it settles has no workflow
 		return activities.PersistResult{Persisted: etf.Persisted{New: 1, Revised: 5000}, Attempt: info.Attempt, Settled: []string{"settled"}}, nil

@@ -53,26 +53,67 @@ var hashForm = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 // CalibratedParams returns a model's parameters with the hash of the assessment that its forecast is calibrated by, as canonical JSON.
 func CalibratedParams(params, hash string) (string, error) {
+	return withParam(params, calibrationKey, hash)
+}
+
+// calendarKey is the parameter that names the version of the exchange's calendar that a forecast was made with.
+const calendarKey = "calendar_version"
+
+// DatedParams adds the version of the calendar to a forecast's parameters. Of the built-in calendar, version 0, they stay as they are, and
+// with them the forecast's ID.
+func DatedParams(params string, version int) (string, error) {
+	if version == 0 {
+		return params, nil
+	}
+	return withParam(params, calendarKey, version)
+}
+
+// withParam adds a parameter that the model does not have.
+func withParam(params, key string, value any) (string, error) {
 	fields, err := paramFields(params)
 	if err != nil {
 		return "", err
 	}
-	if _, taken := fields[calibrationKey]; taken {
-		return "", &etf.Error{Kind: etf.KindInternal, Field: "params", Message: "the model has a parameter named " + calibrationKey}
+	if _, taken := fields[key]; taken {
+		return "", &etf.Error{Kind: etf.KindInternal, Field: "params", Message: "the model has a parameter named " + key}
 	}
-	fields[calibrationKey], _ = json.Marshal(hash)
+	fields[key], _ = json.Marshal(value)
 	return forecast.CanonicalJSON(fields)
 }
 
-// ModelParams returns a forecast's parameters without the hash, as its model wrote them, and the hash; "" of one that is not calibrated.
+// CalendarVersion returns the version of the calendar that a forecast's parameters name; 0 if they name none.
+func CalendarVersion(params string) (int, error) {
+	fields, err := paramFields(params)
+	if err != nil {
+		return 0, err
+	}
+	raw, ok := fields[calendarKey]
+	if !ok {
+		return 0, nil
+	}
+	var version int
+	if err := json.Unmarshal(raw, &version); err != nil || version < 1 {
+		return 0, etf.Invalid("params", "its calendar_version is no version of a calendar", "use the program that made the forecast")
+	}
+	return version, nil
+}
+
+// ModelParams returns a forecast's parameters as its model wrote them, without the hash and the calendar's version, and the hash; "" of one
+// that is not calibrated.
 func ModelParams(params string) (own, hash string, err error) {
 	fields, err := paramFields(params)
 	if err != nil {
 		return "", "", err
 	}
+	_, dated := fields[calendarKey]
+	delete(fields, calendarKey)
 	raw, ok := fields[calibrationKey]
-	if !ok {
+	switch {
+	case !ok && !dated:
 		return params, "", nil
+	case !ok:
+		own, err = forecast.CanonicalJSON(fields)
+		return own, "", err
 	}
 	if err := json.Unmarshal(raw, &hash); err != nil || !hashForm.MatchString(hash) {
 		return "", "", etf.Invalid("params", "its calibration is no hash of an assessment", "use the program that made the forecast")

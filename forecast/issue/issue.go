@@ -64,6 +64,7 @@ func Prepare(cal *calendar.Calendar, symbol etf.Symbol, exchange etf.Exchange, o
 	if err != nil {
 		return Input{}, fmt.Errorf("the series of %s: %w", symbol, err)
 	}
+	series.CalendarVersion = cal.Version()
 	return Input{Symbol: symbol, Origin: origin, Basis: basisFitted(history), Series: series, Targets: targets, Held: held}, nil
 }
 

@@ -97,7 +97,7 @@ func ParseFreq(text string) (Freq, error) {
 	}
 	if exchange, ok := strings.CutPrefix(text, sessionPrefix); ok {
 		if _, err := tradingCalendar(exchange); err != nil {
-			return Freq{}, etf.Invalid("freq", fmt.Sprintf("%q has no calendar", etf.Clip(exchange, etf.MaxQuoted)), "use session:XNYS or session:XKRX")
+			return Freq{}, etf.Invalid("freq", fmt.Sprintf("%q has no calendar", etf.Clip(exchange, etf.MaxQuoted)), "use session:XNYS or session: and another of "+etf.ExchangeList())
 		}
 		return Freq{unit: unitSession, n: 1, exchange: exchange}, nil
 	}

@@ -27,7 +27,7 @@ func checkMarket(o *Options) error {
 		}
 	}
 	if k.Exchange == "" && k.Own == nil && (k.SessionTime || k.SessionHolidays) {
-		return etf.Invalid("market.exchange", "session_time and session_holidays need an exchange", "use XNYS or XKRX")
+		return etf.Invalid("market.exchange", "session_time and session_holidays need an exchange", "use "+etf.ExchangeList())
 	}
 	if k.ResidualAR1 && !k.SessionTime {
 		return etf.Invalid("market.residual_ar1", "the residual fades from session to session, but session_time is off", "turn session_time on, or leave out residual_ar1")
@@ -63,11 +63,11 @@ func (o *Options) unitFree() bool {
 }
 
 func tradingCalendar(exchange string) (*calendar.Calendar, error) {
-	x, err := etf.ParseExchange(exchange)
-	if err != nil {
-		return nil, etf.Invalid("market.exchange", fmt.Sprintf("%q has no calendar", exchange), "use XNYS or XKRX")
+	cal, err := calendar.Named(exchange)
+	if etf.KindOf(err) == etf.KindInvalid && err != nil {
+		return nil, etf.Invalid("market.exchange", fmt.Sprintf("%q has no calendar", exchange), "use "+etf.ExchangeList())
 	}
-	return calendar.For(x)
+	return cal, err
 }
 
 // closures returns the sessions before and after each weekday on which the exchange is closed, within the span of ds.

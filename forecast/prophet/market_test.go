@@ -278,7 +278,7 @@ func TestMarketRefusals(t *testing.T) {
 		field  string
 		set    func(*prophet.Options)
 	}{
-		{"unknown exchange", prophet.Market{Exchange: "XLON"}, prophet.Linear, "market.exchange", nil},
+		{"unknown exchange", prophet.Market{Exchange: "XPAR"}, prophet.Linear, "market.exchange", nil},
 		{"session time without an exchange", prophet.Market{SessionTime: true}, prophet.Linear, "market.exchange", nil},
 		{"session holidays without an exchange", prophet.Market{SessionHolidays: true}, prophet.Linear, "market.exchange", nil},
 		{"logarithm and saturation", prophet.Market{LogScale: true}, prophet.Logistic, "market.log_scale", nil},

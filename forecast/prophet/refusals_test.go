@@ -358,7 +358,7 @@ func TestFutureRefused(t *testing.T) {
 		{"a number alone", etf.KindInvalid, "freq", parsing("5")},
 		{"an unknown weekday", etf.KindInvalid, "freq", parsing("W-FOO")},
 		{"a weekday alone", etf.KindInvalid, "freq", parsing("MON")},
-		{"an exchange without a calendar", etf.KindInvalid, "freq", parsing("session:XLON")},
+		{"an exchange without a calendar", etf.KindInvalid, "freq", parsing("session:XPAR")},
 		{"no periods", etf.KindInvalid, "periods", making(f, 0, "D", false)},
 		{"periods below 0", etf.KindInvalid, "periods", making(f, -1, "D", true)},
 		{"periods beyond use", etf.KindInvalid, "periods", making(f, 100_001, "D", false)},

@@ -39,6 +39,8 @@ var (
 	FullDevice = Need{name: "full-device", remedy: "run the test on Linux: this system has no /dev/full"}
 	// OrdinaryUser is a user to whom file permissions apply.
 	OrdinaryUser = Need{name: "ordinary-user", remedy: "run the test as a user other than root: file permissions do not apply to root"}
+	// Root is the superuser, who may mount a file system of limited size.
+	Root = Need{name: "root", remedy: "run the test as root, with the right to mount: it needs a disk that it can fill"}
 	// NamedPipes are what mkfifo creates.
 	NamedPipes = Need{name: "named-pipes", remedy: "install mkfifo (coreutils)"}
 	// Prometheus are Prometheus and promtool, on the path.
@@ -52,7 +54,7 @@ const (
 	withServers = `run eval "$(scripts/test-databases.sh start)"`
 )
 
-var needs = []Need{RealData, Temporal, Database, Pipeline, MySQL, MariaDB, FullDevice, OrdinaryUser, NamedPipes, Prometheus, GitHistory}
+var needs = []Need{RealData, Temporal, Database, Pipeline, MySQL, MariaDB, FullDevice, OrdinaryUser, Root, NamedPipes, Prometheus, GitHistory}
 
 // Value returns the value of the need's variable; if it is not set, Value calls Missing.
 func (n Need) Value(t testing.TB) string {

@@ -227,7 +227,7 @@ func TestFetchChecksQuery(t *testing.T) {
 		t.Errorf("cancelled: %v", err)
 	}
 	q := query("")
-	q.Exchange = "XLON"
+	q.Exchange = "XPAR"
 	if _, err := s.Fetch(context.Background(), q); etf.KindOf(err) != etf.KindInvalid {
 		t.Errorf("unknown exchange: %v", err)
 	}

@@ -33,7 +33,7 @@ type Source struct {
 	global faults
 	now    func() time.Time
 
-	markets [2]func() *market // by position in etf.Exchanges
+	markets map[etf.Exchange]func() *market
 	paths   pathCache
 	fetches fetchCounter
 }
@@ -46,9 +46,9 @@ func New(o Options) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Source{global: global, now: o.Now}
-	for i, x := range etf.Exchanges() {
-		s.markets[i] = sync.OnceValue(func() *market { return newMarket(x) })
+	s := &Source{global: global, now: o.Now, markets: map[etf.Exchange]func() *market{}}
+	for _, x := range etf.Exchanges() {
+		s.markets[x] = sync.OnceValue(func() *market { return newMarket(x) })
 	}
 	return s, nil
 }
@@ -156,11 +156,7 @@ func (s *Source) resolve(q etf.Query) (resolved, error) {
 	if a.faults, err = parseFaults("ref", ref.Options["faults"], s.global); err != nil {
 		return resolved{}, err
 	}
-	for i, x := range etf.Exchanges() {
-		if x == q.Exchange {
-			a.market = s.markets[i]()
-		}
-	}
+	a.market = s.markets[q.Exchange]() // every exchange with a calendar has one
 	a.traits = newTraits(a.market, a.seed, planned)
 	a.request = fmt.Sprintf("simulated:%s?exchange=%s&from=%s&to=%s&closed=%s", a.seed, q.Exchange, a.window.From, a.window.To, a.closed)
 	return a, nil

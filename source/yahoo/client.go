@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/source/web"
 )
 
 const (
@@ -153,6 +154,7 @@ func (c *client) fetchWith(ctx context.Context, base, ticker string, params url.
 		secret = "&crumb=" + url.QueryEscape(with.value)
 	}
 	got, err := c.get(ctx, address, secret)
+	got.body = web.Hide(got.body, with.value)
 	if err != nil {
 		return result{response: got}, err
 	}

@@ -406,7 +406,7 @@ func TestBadQueriesMakeNoRequest(t *testing.T) {
 	noAsOf, backwards, elsewhere, badRef := good, good, good, good
 	noAsOf.AsOf = etf.Query{}.AsOf
 	backwards.Window.To = etf.MustSession("2025-09-01")
-	elsewhere.Exchange = "XLON"
+	elsewhere.Exchange = "XPAR"
 	badRef.Ref = "a b"
 	for name, q := range map[string]etf.Query{"no as-of time": noAsOf, "backwards": backwards, "unknown exchange": elsewhere, "bad ref": badRef} {
 		if _, err := s.Fetch(t.Context(), q); etf.KindOf(err) != etf.KindInvalid {

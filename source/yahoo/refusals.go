@@ -5,11 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/source/web"
 )
 
 // errCrumb is in the chain of a refusal that a new crumb may resolve.
@@ -26,17 +25,19 @@ func classify(r response, ticker string) (ch chart, empty bool, err error) {
 		if consent([]byte(to)) {
 			return ch, false, denied("Yahoo redirects to its consent page")
 		}
-		return ch, false, &etf.Error{Kind: etf.KindUnavailable, Message: fmt.Sprintf("Yahoo redirects to %.80q", to)}
+		return ch, false, &etf.Error{Kind: etf.KindUnavailable, Message: "Yahoo redirects to " + web.Destination(r.header)}
 	case r.status == http.StatusUnauthorized:
 		return ch, false, denied("Yahoo responded with 401: " + summary(r.body))
+	case tooMany(r):
+		return ch, false, limited(r)
 	case isPage(r):
 		return ch, false, page(r)
 	}
 	// A body that is not JSON at all is judged by its text and status, malformed JSON by decode.
-	if !bytes.HasPrefix(bytes.TrimSpace(r.body), []byte("{")) {
+	if !isObject(r) {
 		return ch, false, plain(r)
 	}
-	e, err := decode(r.body)
+	e, err := decode(withoutMark(r.body))
 	if err != nil {
 		if r.status >= http.StatusBadRequest {
 			err = status(r, summary(r.body))
@@ -90,17 +91,35 @@ func status(r response, words string) error {
 
 // plain judges a body that is neither a page nor JSON.
 func plain(r response) error {
-	if strings.Contains(strings.ToLower(summary(r.body)), "too many requests") {
-		return limited(r)
+	if len(bytes.TrimSpace(r.body)) == 0 {
+		if r.status == http.StatusOK {
+			return &etf.Error{Kind: etf.KindUnavailable, Message: "Yahoo sent an empty body"}
+		}
+		return status(r, "an empty body")
 	}
-	if r.status == http.StatusOK && len(bytes.TrimSpace(r.body)) > 0 {
+	if r.status == http.StatusOK {
 		return corrupt("body", "Yahoo's response is not a JSON object: %s", summary(r.body))
 	}
 	return status(r, summary(r.body))
 }
 
 func isPage(r response) bool {
-	return r.mediaType == "text/html" || bytes.HasPrefix(bytes.TrimSpace(r.body), []byte("<"))
+	return r.mediaType == "text/html" && !isObject(r) || bytes.HasPrefix(bytes.TrimSpace(withoutMark(r.body)), []byte("<"))
+}
+
+func isObject(r response) bool {
+	return bytes.HasPrefix(bytes.TrimSpace(withoutMark(r.body)), []byte("{"))
+}
+
+// withoutMark takes a byte order mark away.
+func withoutMark(body []byte) []byte { return bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")) }
+
+// tooMany reports whether a page, text or a message begins with words about too many requests, under whatever status. Charts are not searched.
+func tooMany(r response) bool {
+	if isObject(r) && r.status == http.StatusOK {
+		return false
+	}
+	return strings.Contains(strings.ToLower(summary(r.body)), "too many requests")
 }
 
 // page judges a web page. Pages other than consent pages are outages ("Will be right back").
@@ -132,26 +151,7 @@ func denied(message string) error {
 
 func limited(r response) error {
 	return &etf.Error{Kind: etf.KindRateLimited, Message: "Yahoo reports too many requests from this address",
-		Remedy: "wait a few minutes; limits apply per address", RetryAfter: retryAfter(r.header)}
-}
-
-// retryAfter reads the Retry-After header, in seconds or as a date. A date is measured from the response's own Date
-// header, so that no local clock is involved. It returns 0 if the header is missing or can't be read.
-func retryAfter(h http.Header) time.Duration {
-	const longest = 24 * time.Hour
-	text := strings.TrimSpace(h.Get("Retry-After"))
-	if n, err := strconv.ParseInt(text, 10, 32); err == nil {
-		return min(max(0, time.Duration(n)*time.Second), longest)
-	}
-	until, err := http.ParseTime(text)
-	if err != nil {
-		return 0
-	}
-	from, err := http.ParseTime(h.Get("Date"))
-	if err != nil {
-		return 0
-	}
-	return min(max(0, until.Sub(from)), longest)
+		Remedy: "wait a few minutes; limits apply per address", RetryAfter: web.RetryAfter(r.header)}
 }
 
 // summary returns the beginning of a body on one line, for messages.

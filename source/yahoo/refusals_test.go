@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -52,22 +53,24 @@ func TestRefusals(t *testing.T) {
 		{name: "rate limit until a past date", status: 429, header: map[string]string{"Retry-After": "Mon, 29 Sep 2025 11:05:00 GMT", "Date": "Mon, 29 Sep 2025 12:00:00 GMT"}, kind: etf.KindRateLimited, asked: 1},
 		{name: "rate limit for a week", status: 429, header: map[string]string{"Retry-After": "604800"}, kind: etf.KindRateLimited, after: 24 * time.Hour, asked: 1},
 		{name: "rate limit with 200", status: 200, mediaType: "text/plain", body: "Edge: Too Many Requests", kind: etf.KindRateLimited, asked: 1},
+		{name: "rate limit on a page with 200", status: 200, mediaType: "text/html", body: "<html><title>Too Many Requests</title>", kind: etf.KindRateLimited, asked: 1},
+		{name: "rate limit in JSON of 403", status: 403, mediaType: jsonType, body: `{"message":"Too Many Requests"}`, kind: etf.KindRateLimited, asked: 1},
 		{name: "rate limit in JSON", status: 200, mediaType: jsonType, body: fault("finance", "Too Many Requests", "Rate limited"), kind: etf.KindRateLimited, asked: 1},
 		{name: "rate limit 999", status: 999, mediaType: "text/html", body: "<html>Unable to process request at this time -- error 999</html>", kind: etf.KindRateLimited, asked: 1},
 		{name: "outage page with 200", status: 200, mediaType: "text/html", body: "<!DOCTYPE html><html><title>Yahoo</title>Will be right back...</html>", kind: etf.KindUnavailable, asked: 2},
 		{name: "outage page without a type", status: 200, mediaType: jsonType, body: "  <html>Will be right back</html>", kind: etf.KindUnavailable, asked: 2},
 		{name: "consent page", status: 200, mediaType: "text/html", body: `<html><form action="https://consent.yahoo.com/v2/collectConsent">`, kind: etf.KindDenied, asked: 1, text: "consent"},
 		{name: "consent redirect", status: 302, header: map[string]string{"Location": "https://guce.yahoo.com/consent?brandType=nonEu"}, kind: etf.KindDenied, asked: 1, text: "consent"},
-		{name: "other redirect", status: 301, header: map[string]string{"Location": "https://example.invalid/"}, kind: etf.KindUnavailable, asked: 2},
+		{name: "other redirect", status: 301, header: map[string]string{"Location": "https://example.invalid/"}, kind: etf.KindUnavailable, asked: 2, text: "redirects to example.invalid"},
 		{name: "forbidden", status: 403, mediaType: "text/html", body: "<html>Forbidden</html>", kind: etf.KindDenied, asked: 1},
 		{name: "server error page", status: 502, mediaType: "text/html", body: "<html>Bad Gateway</html>", kind: etf.KindUnavailable, asked: 2},
 		{name: "server error JSON", status: 500, mediaType: jsonType, body: fault("chart", "Internal Server Error", "java.lang.NullPointerException"), kind: etf.KindUnavailable, asked: 2},
-		{name: "server error without body", status: 503, kind: etf.KindUnavailable, asked: 2},
+		{name: "server error without body", status: 503, kind: etf.KindUnavailable, asked: 2, text: "503: an empty body"},
 		{name: "not found page", status: 404, mediaType: "text/html", body: "<html>Not found on Accelerator</html>", kind: etf.KindUnavailable, asked: 2},
 		{name: "broken JSON with a server error", status: 500, mediaType: jsonType, body: `{"chart":`, kind: etf.KindUnavailable, asked: 2},
 		{name: "no such method", status: 405, mediaType: jsonType, body: `{}`, kind: etf.KindCorrupt, asked: 1},
 		{name: "truncated", status: 200, mediaType: jsonType, body: goodBody()[:150], kind: etf.KindUnavailable, asked: 2},
-		{name: "no body", status: 200, mediaType: jsonType, kind: etf.KindUnavailable, asked: 2},
+		{name: "no body", status: 200, mediaType: jsonType, kind: etf.KindUnavailable, asked: 2, text: "an empty body"},
 		{name: "garbage in the middle", status: 200, mediaType: jsonType, body: strings.Replace(goodBody(), "[660]", "[6;60]", 1), kind: etf.KindCorrupt, asked: 1},
 		{name: "plain text", status: 200, mediaType: "text/plain", body: "hello", kind: etf.KindCorrupt, asked: 1},
 		{name: "null", status: 200, mediaType: jsonType, body: "null", kind: etf.KindCorrupt, asked: 1},
@@ -120,6 +123,24 @@ func counted(hosts map[string]int, name string, h http.HandlerFunc) http.Handler
 	return func(w http.ResponseWriter, r *http.Request) {
 		hosts[name]++ // requests come one at a time here
 		h(w, r)
+	}
+}
+
+// A byte order mark, and a chart that is called a web page, change nothing.
+func TestDressedChart(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ mediaType, body string }{
+		{"application/json", "\xef\xbb\xbf" + goodBody()},
+		{"text/html; charset=utf-8", goodBody()},
+	} {
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", c.mediaType)
+			fmt.Fprint(w, c.body)
+		}))
+		if got := fetch(t, New(Options{BaseURLs: []string{srv.URL}}), anyQuery); len(got.Bars) != 1 {
+			t.Errorf("%s %.20q: %d bars", c.mediaType, c.body, len(got.Bars))
+		}
+		srv.Close()
 	}
 }
 
@@ -265,6 +286,25 @@ func TestErrorsDoNotContainTheCrumb(t *testing.T) {
 	_, err := s.Fetch(t.Context(), anyQuery)
 	if err == nil || strings.Contains(err.Error(), "cret") || !strings.Contains(err.Error(), "wire cut") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// A response that repeats the crumb is kept without it.
+func TestResponsesAreKeptWithoutTheCrumb(t *testing.T) {
+	t.Parallel()
+	c := &crumbServer{crumbBody: func(int32) string { return "se/cret.1" }}
+	c.wanted.Store("se/cret.1")
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if crumb := r.URL.Query().Get("crumb"); crumb != "" {
+			fmt.Fprintf(w, `{"chart":{"result":[{"uri":"?crumb=%s","same":"se\u002Fcret.1"}]}}`, url.QueryEscape(crumb))
+			return
+		}
+		c.ServeHTTP(w, r)
+	}))
+	defer srv.Close()
+	got, err := New(Options{BaseURLs: []string{srv.URL}, CookieURL: srv.URL + "/cookie", Transport: srv.Client().Transport}).Fetch(t.Context(), anyQuery)
+	if err == nil || strings.Contains(fmt.Sprint(err, string(got.Raw)), "cret.1") || strings.Count(string(got.Raw), "***") != 2 {
+		t.Errorf("%v: %s", err, got.Raw)
 	}
 }
 

@@ -8,16 +8,6 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// settle returns how long after the close a session's row becomes final. On the New York exchanges the closing auction
-// and late prints take minutes; Korean quotes are delayed by 20 minutes and change until after-hours trading ends, an
-// hour after the close.
-func settle(x etf.Exchange) time.Duration {
-	if x == etf.XKRX {
-		return time.Hour
-	}
-	return 15 * time.Minute
-}
-
 // sessionOf returns the session of a row's timestamp. Daily rows are stamped with the session's open, which in the far
 // east falls on another UTC date; zone is the exchange's, with its offset on that day. ok is false for an implausible
 // instant.
@@ -68,7 +58,7 @@ func newGate(cal *calendar.Calendar, q etf.Query, m meta, zone *time.Location) g
 // final reports whether session s had closed and settled. A day that is not a session of the calendar is final the day
 // after: whether it should have a row is for others to judge.
 func (g gate) final(s etf.Session) bool {
-	delay := settle(g.cal.Exchange())
+	delay := etf.SettlesAfter(g.cal.Exchange())
 	if s == g.current && g.asOf.Before(g.currentEnd.Add(delay)) {
 		return false
 	}
@@ -96,7 +86,7 @@ func checkMeta(m meta, ticker string, cal *calendar.Calendar, q etf.Query) error
 	if zone := cal.Location().String(); m.ExchangeTimezoneName != zone {
 		return etf.Invalid("ref", fmt.Sprintf("Yahoo's %s trades in the time zone %.40s, but %s is in %s", ticker, m.ExchangeTimezoneName, q.Exchange, zone), "use the ticker of the listing on "+string(q.Exchange))
 	}
-	if q.Currency != "" && m.Currency != "" && m.Currency != string(q.Currency) {
+	if _, _, same := etf.QuotedCurrency(m.Currency).In(q.Currency); q.Currency != "" && m.Currency != "" && !same {
 		return etf.Invalid("currency", fmt.Sprintf("Yahoo quotes %s in %.10s, but the ETF is registered in %s", ticker, m.Currency, q.Currency), "use the ticker of the listing in "+string(q.Currency)+", or correct the currency: `etfcast etf edit`")
 	}
 	if !instrument(m.InstrumentType, q.Exchange) {

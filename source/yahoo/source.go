@@ -13,6 +13,7 @@ import (
 
 	"github.com/etfcast/etfcast/calendar"
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/source"
 )
 
 // Options configure a Source. The zero value fetches from the real service.
@@ -132,13 +133,10 @@ func Ticker(q etf.Query) (string, error) {
 }
 
 func checkQuery(q etf.Query) error {
-	switch {
-	case q.AsOf.IsZero():
+	if q.AsOf.IsZero() {
 		return etf.Invalid("as_of", "the query has no as-of time to tell finished sessions from the live one", "set Query.AsOf")
-	case !q.Window.To.IsZero() && q.Window.To < q.Window.From:
-		return etf.Invalid("window", fmt.Sprintf("the window from %s to %s ends before it begins", q.Window.From, q.Window.To), "end the window on or after its first day")
 	}
-	return nil
+	return source.CheckWindow(q.Window)
 }
 
 // farFuture is the end of every request: Yahoo returns rows up to now, and the request needs no clock. It is the

@@ -25,7 +25,7 @@ func translate(c chart, ticker string, cal *calendar.Calendar, q etf.Query, a *e
 	if !sameTicker(c.Meta.Symbol, ticker) {
 		return corrupt(root+".meta.symbol", "Yahoo sent %.40q instead of %s", c.Meta.Symbol, ticker)
 	}
-	a.Currency = etf.Currency(c.Meta.Currency)
+	a.Currency = etf.QuotedCurrency(c.Meta.Currency)
 	t, err := c.columns()
 	if err != nil {
 		return err

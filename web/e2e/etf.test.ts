@@ -274,3 +274,27 @@ test('the page in every language, theme and width', async ({ open, server, shots
   await now.getByText('inside the 50 % interval,').waitFor();
   await shots(now, 'etf');
 });
+
+test('an ETF that was renamed is found by its former symbol, and says what it was, until when it traded and who it is', async ({ open, server, axe }) => {
+  const now = await server.get<Schema<'ETF'>>('/v1/etfs/SIMUS1');
+  const renamed = { ...now, former_symbols: [{ symbol: 'OLDSIM', last: '2022-06-08' }], isin: 'US78462F1030', delisted: '2024-12-30' };
+  const page = await open('/etfs/OLDSIM?range=3m', {
+    before: async (p) => {
+      await p.route(/\/v1\/etfs\/(OLDSIM|SIMUS1)$/, (route) => route.fulfill({ json: renamed }));
+      // Everything below a former symbol is answered with the ETF too.
+      await p.route(/\/v1\/etfs\/OLDSIM\//, async (route) => route.fulfill({ response: await route.fetch({ url: route.request().url().replace('OLDSIM', 'SIMUS1') }) }));
+      await p.route(/\/v1\/.*symbol=OLDSIM/, async (route) => route.fulfill({ response: await route.fetch({ url: route.request().url().replace('OLDSIM', 'SIMUS1') }) }));
+    },
+  });
+  await page.waitForURL('**/etfs/SIMUS1?range=3m&former=OLDSIM');
+  await drawn(page);
+  await page.getByText('OLDSIM is now SIMUS1: Jun 8, 2022 was its last session under that symbol.').waitFor();
+  await page.getByText('delisted Dec 30, 2024').waitFor();
+  const registry = page.getByRole('region', { name: 'Registry' });
+  await registry.getByText('OLDSIM until Jun 8, 2022').waitFor();
+  await registry.getByText('US78462F1030').waitFor();
+  await registry.getByText(now.permanent_id.slice(0, 8)).waitFor();
+  await axe(page);
+  await page.getByRole('button', { name: 'Close', exact: true }).click();
+  expect(new URL(page.url()).search).toBe('?range=3m');
+});

@@ -184,4 +184,31 @@ describe('findings', () => {
     await page.getByRole('link', { name: 'All findings' }).click();
     await page.getByRole('link', { name: new RegExp(of('SIMTEL1')) }).waitFor();
   });
+
+  test('a second source’s row stands beside what was found', async ({ open, server, axe }) => {
+    await faulty(server, { SIMSECOND: `faults=bad_tick@${session}` });
+    const f = await only(server, of('SIMSECOND'));
+    const page = await open(`/findings/${f.id}`, {
+      before: async (p) => {
+        await p.route(`**/v1/findings/${f.id}`, async (route) => {
+          const response = await route.fetch();
+          const detail = (await response.json()) as components['schemas']['FindingDetail'];
+          detail.finding.rule = 'second_source';
+          for (const r of detail.rows) {
+            const b = r.found ?? r.stored;
+            if (b) r.second = { source: 'file', basis: 'split_adjusted', row: { session: r.session, open: 50, high: 60, low: 40, close: r.named ? 51 : 50, volume: null } };
+          }
+          await route.fulfill({ response, json: detail });
+        });
+      },
+    });
+    await page.getByRole('heading', { level: 2, name: /Second source disagrees/ }).waitFor();
+    const table = page.getByRole('table', { name: 'The rows around it' }).or(page.locator('table.rows'));
+    const rows = table.getByRole('row').filter({ hasText: 'second source' });
+    const named = rows.filter({ hasText: 'Sep 26, 2025' });
+    await named.waitFor();
+    expect((await named.getByRole('cell').allTextContents()).map((c) => c.trim())).toEqual(expect.arrayContaining(['51.00', '+2.0%', 'second source', 'file']));
+    await page.getByText('The second source’s rows are evidence only and are never used as prices. Its prices are adjusted for splits.').waitFor();
+    await axe(page);
+  });
 });

@@ -101,3 +101,24 @@ test('the page in every language, theme and width', async ({ open, server, shots
   await page.getByRole('link', { name: 'Save proof.json' }).waitFor();
   await shots(page, 'forecast');
 });
+
+test('a target that a closure has moved is shown with the one that it had', async ({ open, server, axe }) => {
+  const list = await server.get<Schema<'ForecastHeadList'>>('/v1/etfs/SIMUS1/forecasts?model=drift&limit=1');
+  const id = list.items[0]!.id;
+  const page = await open(`/forecasts/${id}`, {
+    before: async (p) => {
+      await p.route(`**/v1/forecasts/${id}`, async (route) => {
+        const response = await route.fetch();
+        const forecast = (await response.json()) as Schema<'Forecast'>;
+        Object.assign(forecast.points[0]!, { target: '2026-12-24', moved_to: '2026-12-28' });
+        await route.fulfill({ response, json: forecast });
+      });
+    },
+  });
+  const first = page.locator('.points tbody tr').first();
+  await first.getByText('Dec 28, 2026').waitFor();
+  expect(await first.locator('s').textContent()).toBe('Dec 24, 2026');
+  expect(await page.locator('.points s').count()).toBe(1);
+  await page.getByText(/^A target that is crossed out has moved/).waitFor();
+  await axe(page);
+});

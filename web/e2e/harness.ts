@@ -42,7 +42,7 @@ interface Watch {
   context: BrowserContext;
   problems: string[];
   shift: () => number;
-  pause: (on: boolean) => void;
+  pause: (on: boolean) => void; // no shift counts until each is undone
 }
 
 interface Fixtures {
@@ -73,7 +73,7 @@ export const test = base.extend<Fixtures>({
   server: async ({}, use) => {
     await use(new Server(inject('url')));
   },
-  open: async ({ browser }, use) => {
+  open: async ({ browser, task }, use) => {
     const watches: Watch[] = [];
     await use(async (path, look = {}) => {
       const watch = await watched(browser, look);
@@ -84,7 +84,8 @@ export const test = base.extend<Fixtures>({
     });
     const problems: string[] = [];
     for (const watch of watches) {
-      await settled(watch.page); // what the page reports arrives before this does
+      if (!watch.page.isClosed()) await settled(watch.page); // what the page reports arrives before this does
+      if (!watch.page.isClosed() && task.result?.errors?.length) problems.push(`the test failed while ${watch.page.url()} showed: ${await watch.page.locator('main').innerText()}`);
       problems.push(...watch.problems);
       if (watch.shift() > mostShift) problems.push(`the layout shifts by ${watch.shift().toFixed(3)}, more than ${mostShift}`);
       await watch.context.close();
@@ -147,14 +148,14 @@ async function watched(browser: Browser, look: Look): Promise<Watch> {
   const page = await context.newPage();
   const problems: string[] = [];
   const home = new URL(inject('url')).host;
-  let paused = false;
+  let paused = 0;
   // A session of layout shifts ends after a second without one, or after five; the worst session counts.
   let worst = 0;
   let sum = 0;
   let first = 0;
   let last = 0;
   await page.exposeFunction('etfcastShifted', (value: number, at: number, what: string) => {
-    if (paused) return;
+    if (paused > 0) return;
     if (at - last > 1000 || at - first > 5000 || at < last) {
       sum = 0;
       first = at;
@@ -176,6 +177,7 @@ async function watched(browser: Browser, look: Look): Promise<Watch> {
   });
   page.on('console', (message) => {
     if (message.type() !== 'error') return;
+    if (message.text().includes('status of 429')) return; // the page sends it again, and shows a problem if that does not help
     const text = `${message.text()} (${message.location().url})`;
     if (!look.allow?.some((allowed) => allowed.test(text))) problems.push(`console: ${text}`);
   });
@@ -185,7 +187,7 @@ async function watched(browser: Browser, look: Look): Promise<Watch> {
     if (url.protocol.startsWith('http') && url.host !== home) problems.push(`a request to another host: ${request.url()}`);
   });
   await look.before?.(page);
-  return { page, context, problems, shift: () => worst, pause: (on) => (paused = on) };
+  return { page, context, problems, shift: () => worst, pause: (on) => void (paused += on ? 1 : -1) };
 }
 
 async function violations(page: Page): Promise<string[]> {
@@ -205,12 +207,17 @@ async function violations(page: Page): Promise<string[]> {
     .map((v) => `${v.impact} ${v.id}: ${v.help}: ${v.nodes.join(' | ')}`);
 }
 
-/** Uses the page's own control, as a reader would. */
+/**
+ * Uses the page's own control, as a reader would. That other words take other room is what the reader has asked for: it is no layout shift, but
+ * Chromium does not count a selection by the test as input.
+ */
 export async function setLanguage(page: Page, to: string): Promise<void> {
   if ((await page.getAttribute('html', 'lang')) === to) return;
+  all.get(page)?.pause(true);
   await page.locator('header select').selectOption(to);
   await page.locator(`html[lang=${to}]`).waitFor({ state: 'attached' });
   await settled(page);
+  all.get(page)?.pause(false);
 }
 
 /** Uses the page's own control, as a reader would. */

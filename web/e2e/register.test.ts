@@ -89,3 +89,55 @@ test('a server that keeps no files says which setting it takes', async ({ open, 
   await page.getByText('etfcast up --file-dir ./prices --upload-dir ./prices').waitFor();
   await page.getByText("etfcast etf add REFUSED --exchange XNYS --source 'file=REFUSED.csv'").waitFor();
 });
+
+test('a list of ETFs is tried first, its mistakes are named by line and column, and then it is imported', async ({ open, server, shots }) => {
+  const page = await open('/register', { allow: [/400/] });
+  await page.getByRole('button', { name: 'Many from a CSV file' }).click();
+  expect(new URL(page.url()).searchParams.get('many')).toBe('1');
+  const input = page.getByLabel('Choose a file');
+  const file = (text: string) => ({ name: 'etfs.csv', mimeType: 'text/csv', buffer: Buffer.from(text) });
+  const id = Date.now().toString(36).toUpperCase();
+  await input.setInputFiles(file(`symbol,exchange,isin,listed,sources\nA${id},XNYS,US78462F1031,,simulated\nB${id},XTKS,,1999-13-10,simulated\nC${id},XLON,,,simulated\n`));
+  const wrong = page.getByRole('alert').filter({ hasText: '2 values are wrong' });
+  await wrong.getByRole('row', { name: /^2 isin .*check digit/ }).waitFor();
+  await wrong.getByRole('row', { name: /^3 listed .*not a date/ }).waitFor();
+  await shots(page, 'import-mistakes');
+
+  await input.setInputFiles(file(`symbol,exchange,sources\nA${id},XNYS,simulated\nB${id},XTKS,simulated\nC${id},XLON,simulated\nSIMUS1,XNYS,simulated=SIMUS1\n`));
+  await page.getByText('3 new, 0 changed, 1 the same as registered.').waitFor();
+  expect((await server.request('GET', `/v1/etfs/B${id}`)).status).toBe(404); // nothing is stored yet
+  await page.getByRole('button', { name: 'Register 3 ETFs' }).click();
+  await page.getByRole('heading', { name: 'Done' }).waitFor();
+  await page.getByRole('link', { name: `B${id}` }).waitFor();
+  await shots(page, 'import');
+  expect(await server.get(`/v1/etfs/B${id}`)).toMatchObject({ exchange: 'XTKS', currency: 'JPY', sources: [{ name: 'simulated' }] });
+  for (const s of ['A', 'B', 'C']) await server.request('PATCH', `/v1/etfs/${s}${id}`, { retired: true }); // the other tests run the exchange's ETFs
+});
+
+test('a source is offered for its exchanges only, and says what it lacks', async ({ open }) => {
+  const page = await open('/register');
+  const source = page.getByLabel('Source of the prices');
+  await page.locator('option[value=tiingo]').waitFor({ state: 'attached' });
+  await source.selectOption('tiingo');
+  await page.getByText('This server has no key for it (ETFCAST_TIINGO_KEY).').waitFor();
+  await page.getByRole('combobox', { name: /^Exchange/ }).selectOption('XKRX');
+  expect(await source.inputValue()).toBe('file');
+  expect(await source.locator('option[value=tiingo]').count()).toBe(0);
+  expect(await source.locator('option[value=krx]').count()).toBe(1);
+  await page.getByRole('combobox', { name: /^Exchange/ }).selectOption('XLON');
+  expect(await page.getByLabel('Currency').getAttribute('placeholder')).toBe('GBX');
+});
+
+test('ISIN and dates go with it', async ({ open, server }) => {
+  const symbol = `DATED${Date.now().toString(36).toUpperCase()}`;
+  const page = await open('/register');
+  await page.locator('option[value=simulated]').waitFor({ state: 'attached' });
+  await page.getByLabel('Source of the prices').selectOption('simulated');
+  await page.getByLabel('Symbol', { exact: true }).fill(symbol);
+  await page.getByText('ISIN and dates').click();
+  await page.getByLabel('ISIN').fill('us 78462F1030');
+  await page.getByLabel('First session').fill('2024-01-02');
+  await page.getByRole('button', { name: 'Add it and start the run' }).click();
+  await page.waitForURL('**/runs/**');
+  expect(await server.get(`/v1/etfs/${symbol}`)).toMatchObject({ isin: 'US78462F1030', listed: '2024-01-02', delisted: null });
+});

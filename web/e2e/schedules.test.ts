@@ -77,3 +77,51 @@ test('without schedules it says which command makes them', async ({ open }) => {
   });
   await page.getByText('etfcast schedule apply').waitFor();
 });
+
+test('a session is closed after its announcement, and reopened', async ({ open, shots }) => {
+  type Calendar = components['schemas']['Calendar'];
+  const calendar: Calendar = { exchange: 'XKRX', name: 'Korea Exchange', time_zone: 'Asia/Seoul', from: '1990-01-01', to: '2030-12-31', version: 0, changes: [] };
+  const london: Calendar = { ...calendar, exchange: 'XLON', name: 'London Stock Exchange', time_zone: 'Europe/London', changes: [] };
+  const asked: unknown[] = [];
+  const page = await open('/calendars', {
+    allow: [/409/],
+    before: async (p) => {
+      await p.route('**/v1/calendars', (route) => route.fulfill({ json: { items: [calendar, london], next_cursor: null } }));
+      await p.route('**/v1/calendars/XKRX/closures', (route) => {
+        const body = route.request().postDataJSON() as { session: string; reason: string; reopen: boolean; by?: string };
+        asked.push(body);
+        if (body.session === '2026-12-28') {
+          return route.fulfill({ status: 409, contentType: 'application/problem+json', json: { type: '/problems/conflict', title: 'Conflict', status: 409, detail: 'XKRX has bars of 2026-12-28', errors: [] } });
+        }
+        const change = { exchange: 'XKRX' as const, number: calendar.changes.length + 1, session: body.session, closed: !body.reopen, reason: body.reason, by: body.by ?? 'the API', at: '2026-05-30T09:00:00Z' };
+        calendar.changes.push(change);
+        calendar.version = change.number;
+        return route.fulfill({ status: 201, json: { ...change, moved: 8400, changed: true } });
+      });
+    },
+  });
+  const region = page.getByRole('table');
+  await region.getByRole('row', { name: /XLON/ }).getByText('none: as released').waitFor();
+  await region.getByRole('button', { name: 'Close a session of XKRX' }).click();
+  const form = page.getByRole('form', { name: 'Close a session of XKRX' });
+  await form.getByLabel('Session').fill('2026-12-28');
+  await form.getByLabel('Reason').fill('a storm');
+  await form.getByLabel('Your name (optional)').fill('Kim');
+  await form.getByRole('button', { name: 'Close a session' }).click();
+  await form.getByText('XKRX has bars of 2026-12-28').waitFor();
+  await form.getByLabel('Session').fill('2026-12-29');
+  await form.getByRole('button', { name: 'Close a session' }).click();
+  await page.getByText('XKRX is closed on Dec 29, 2026 (version 1). 8,400 points of forecasts have new targets.').waitFor();
+  expect(asked.at(-1)).toEqual({ session: '2026-12-29', reason: 'a storm', reopen: false, by: 'Kim' });
+  await region.getByText(/Dec 29, 2026: a storm/).waitFor();
+  await shots(page, 'calendars');
+
+  await region.getByRole('button', { name: 'Reopen XKRX on Dec 29, 2026' }).click();
+  const again = page.getByRole('form', { name: 'Reopen a session of XKRX' });
+  await again.getByLabel('Reason').fill('it trades after all');
+  await again.getByRole('button', { name: 'Reopen' }).click();
+  await page.getByText(/XKRX trades on Dec 29, 2026 again \(version 2\)/).waitFor();
+  expect(asked.at(-1)).toEqual({ session: '2026-12-29', reason: 'it trades after all', reopen: true, by: 'Kim' });
+  await region.getByRole('row', { name: /XKRX/ }).getByText('none: as released').waitFor();
+  await region.getByText('2 changes').waitFor();
+});

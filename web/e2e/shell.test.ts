@@ -10,6 +10,8 @@ test.for([
   ['/scoreboard', 'Scoreboard'],
   ['/backtests', 'Backtests'],
   ['/schedules', 'Schedules'],
+  ['/calendars', 'Schedules'],
+  ['/sources', 'Sources'],
   ['/register', 'Add an ETF'],
 ] as const)('%s is marked in the menu, and has a title and one heading', async ([path, entry], { open }) => {
   const page = await open(path);
@@ -17,6 +19,35 @@ test.for([
   expect(await page.getByRole('heading', { level: 1 }).count()).toBe(1);
   expect(await page.title()).toContain('etfcast');
   expect(await page.locator('nav a[aria-current=page]').allTextContents()).toEqual([entry]);
+});
+
+test('every page is shown whole in whichever order its data arrives', { timeout: 400_000 }, async ({ open, server }) => {
+  type Listed = { items: { id: string }[] };
+  const first = async (list: string): Promise<string[]> => (await server.get<Listed>(`/v1/${list}?limit=1`)).items.map((i) => `/${list}/${encodeURIComponent(i.id)}`);
+  const forecast = (await server.get<Listed>('/v1/etfs/SIMUS1/forecasts?limit=1')).items[0]!.id;
+  const pages = [
+    '/', '/etfs/SIMUS1', '/findings', '/runs', '/scoreboard', '/scoreboard/XNYS/drift/1', '/backtests', '/backfills', '/gaps?symbol=SIMUS1&from=2014-12-01', '/schedules', '/calendars', '/sources', '/sources/simulated',
+    '/register', `/forecasts/${forecast}`, ...(await first('findings')), ...(await first('runs')), ...(await first('backtests')), ...(await first('backfills')),
+  ]; // prettier-ignore
+  for (const path of pages) {
+    for (const order of ['as asked', 'the other way round'] as const) {
+      let asked = 0;
+      const page = await open(path, {
+        before: async (p) => {
+          await p.route(/\/v1\/(?!events)/, async (route) => {
+            const n = asked++;
+            await new Promise((go) => setTimeout(go, 100 * (order === 'as asked' ? n + 1 : Math.max(8 - n, 1))));
+            await route.continue().catch(() => undefined); // the page may have given it up
+          });
+        },
+      });
+      await page.getByRole('heading', { level: 1 }).waitFor();
+      const unfinished = async (): Promise<string[]> =>
+        page.evaluate(() => [...document.querySelectorAll('[aria-busy=true], main p, main .placeholder, main .blank')].filter((e) => e.checkVisibility() && (e.getAttribute('aria-busy') === 'true' || e.textContent === 'Loading…')).map((e) => e.outerHTML.slice(0, 200)));
+      await eventually(`${path} to be whole, with its data ${order}`, async () => ((await unfinished()).length === 0 ? true : undefined), 15_000);
+      await page.close();
+    }
+  }
 });
 
 test('the menu leads to every page without loading the document again', async ({ open }) => {

@@ -83,7 +83,7 @@ func configKeys() []key[document] {
 			func(c *document) *bool { return &c.Compat }, node.truth, asIs),
 		{name: "market", values: "false, true, object", meaning: "Options for prices on trading days; true turns all of them on and needs exchange.",
 			set: readMarket, get: writeMarket},
-		{name: "exchange", values: "text, null", meaning: "The trading calendar, XNYS or XKRX. Without market it only sets the default frequency of future rows.",
+		{name: "exchange", values: "text, null", meaning: "The trading calendar: " + etf.ExchangeList() + ". Without market it only sets the default frequency of future rows.",
 			set: func(c *document, n node) (err error) {
 				c.exchange, err = readExchange(n)
 				return err
@@ -123,7 +123,7 @@ var holidayKeys = []key[prophet.Holiday]{
 }
 
 var marketKeys = []key[prophet.Market]{
-	field("exchange", "text, null", "The trading calendar, XNYS or XKRX.", func(m *prophet.Market) *string { return &m.Exchange }, readExchange, nullIfEmpty),
+	field("exchange", "text, null", "The trading calendar: "+etf.ExchangeList()+".", func(m *prophet.Market) *string { return &m.Exchange }, readExchange, nullIfEmpty),
 	field("log_scale", "true, false", "Fit the logarithm of y.", func(m *prophet.Market) *bool { return &m.LogScale }, node.truth, asIs),
 	field("weekday_basis", "true, false", "Restrict the weekly seasonality to the weekdays of the history.", func(m *prophet.Market) *bool { return &m.WeekdayBasis }, node.truth, asIs),
 	field("session_time", "true, false", "Count the trend's time in trading sessions.", func(m *prophet.Market) *bool { return &m.SessionTime }, node.truth, asIs),
@@ -212,14 +212,11 @@ func readExchange(n node) (string, error) {
 	if err != nil || name == "" {
 		return name, err
 	}
-	exchange, err := etf.ParseExchange(name)
-	if err == nil {
-		_, err = calendar.For(exchange)
-	}
+	cal, err := calendar.Named(name)
 	if err != nil {
-		return "", etf.Invalid(n.path, fmt.Sprintf("%s has no calendar", quote(name)), "use XNYS or XKRX")
+		return "", etf.Invalid(n.path, fmt.Sprintf("%s has no calendar", quote(name)), "use "+etf.ExchangeList())
 	}
-	return name, nil
+	return cal.Name(), nil
 }
 
 func readStamps(n node) ([]prophet.Stamp, error) {

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"sync"
 
+	"github.com/etfcast/etfcast/calendar"
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/forecast"
 	"github.com/etfcast/etfcast/forecast/prophet"
@@ -156,7 +157,7 @@ func (m *Model) Fit(ctx context.Context, s forecast.Series, seed uint64, progres
 	}
 	s = s.Tail(m.window)
 	o := m.options
-	o.Market, o.Seed = prophet.MarketFor(string(s.Exchange)), seed
+	o.Market, o.Seed = prophet.MarketFor(calendar.NameOf(s.Exchange, s.CalendarVersion)), seed
 	if s.Exchange == "" {
 		o.Market = prophet.MarketOf(s.Sessions) // the series' own dates are the calendar
 	}

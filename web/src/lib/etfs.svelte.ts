@@ -1,4 +1,5 @@
 // Which exchange each ETF is on, and its currency. Loaded once, when a page first needs it, and again when it meets a symbol that it does not know.
+import { untrack } from 'svelte';
 import { api, data, Problem } from './api/client.ts';
 
 let exchanges = $state.raw<ReadonlyMap<string, { exchange: string; currency: string }>>(new Map());
@@ -17,9 +18,10 @@ export function symbols(exchange?: string): string[] {
   return [...exchanges].filter(([, e]) => !exchange || e.exchange === exchange).map(([s]) => s);
 }
 
-/** Loads the map if a symbol is missing in it, or if it is empty. */
+/** Loads the map if a symbol is missing in it, or if it is empty. An effect that calls it does not run again when the map is there. */
 export async function needExchanges(of: readonly string[] = []): Promise<void> {
-  if (exchanges.size > 0 && of.every((s) => exchanges.has(s))) return;
+  const known = untrack(() => exchanges);
+  if (known.size > 0 && of.every((s) => known.has(s))) return;
   loading ??= load().finally(() => (loading = undefined));
   await loading;
 }

@@ -53,7 +53,7 @@ describe('evidence', () => {
 });
 
 describe('typed rows', () => {
-  const row: FindingRow = { session: '2025-09-26', named: true, found: { session: '2025-09-26', open: 1, high: 2, low: 0.5, close: 1.25, volume: null }, stored: null };
+  const row: FindingRow = { session: '2025-09-26', named: true, found: { session: '2025-09-26', open: 1, high: 2, low: 0.5, close: 1.25, volume: null }, stored: null, second: null };
   it('begin with the numbers found', () => {
     expect(drafts([row, { ...row, session: '2025-09-29', named: false }])).toEqual([{ session: '2025-09-26', open: '1', high: '2', low: '0.5', close: '1.25', volume: '' }]);
   });
@@ -69,7 +69,7 @@ describe('typed rows', () => {
 });
 
 it('a row without a stored bar is absent', () => {
-  expect(rowState({ session: '2025-09-26', named: true, found: null, stored: null })).toBe('absent');
+  expect(rowState({ session: '2025-09-26', named: true, found: null, stored: null, second: null })).toBe('absent');
 });
 
 it('keys are 32 hex digits, each another', () => {

@@ -18,10 +18,10 @@ export function number(value: number, decimals = 0): string {
   return kept(`n${decimals}`, (l) => new Intl.NumberFormat(l, { minimumFractionDigits: decimals, maximumFractionDigits: decimals })).format(value);
 }
 
-/** A price in its currency's usual decimals: 661.82 for USD, 36,120 for KRW. */
+/** A price in its currency's usual decimals: 661.82 for USD, 36,120 for KRW, 2,894.5 or 2,894 for JPY (ticks of 0.1 yen). */
 export function price(value: number, currency: string): string {
-  const decimals = currency === 'KRW' || currency === 'JPY' ? 0 : 2;
-  return number(value, decimals);
+  if (currency === 'JPY') return kept('jpy', (l) => new Intl.NumberFormat(l, { minimumFractionDigits: 0, maximumFractionDigits: 1 })).format(value);
+  return number(value, currency === 'KRW' ? 0 : 2);
 }
 
 /** A ratio as a percentage: 0.0123 is 1.23 %. */

@@ -50,8 +50,8 @@ export function t(key: Key, values?: Values): string {
   return String(format.format(values));
 }
 
-/** The text of a code that the API returns, such as a rule or a state, or the code itself if there is no message for it. */
-export function named(group: string, code: string): string {
+/** The text of a code that the API returns, such as a rule or a state; without a message for it, the API's own text or the code itself. */
+export function named(group: string, code: string, otherwise = code): string {
   const key = `${group}.${code}`;
-  return messages && key in messages ? t(key as Key) : code;
+  return messages && key in messages ? t(key as Key) : otherwise;
 }

@@ -18,7 +18,8 @@ const kinds = [
   'run.started', 'run.progress', 'run.ended',
   'etf.fetched', 'etf.validated', 'etf.stored', 'etf.forecast', 'etf.registered', 'etf.changed',
   'bar.released', 'finding.reported', 'finding.decided', 'action.stated', 'action.decided',
-  'entry.appended', 'ledger.anchored', 'deadline.missed', 'deadline.met', 'backtest.started', 'backtest.progress', 'backtest.ended',
+  'source.changed', 'entry.appended', 'ledger.anchored', 'deadline.missed', 'deadline.met', 'backtest.started', 'backtest.progress', 'backtest.ended',
+  'backfill.started', 'backfill.progress', 'backfill.ended',
 ]; // prettier-ignore
 
 type Listener = { event: (e: LiveEvent) => void; reset: () => void };

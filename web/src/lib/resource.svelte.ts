@@ -1,5 +1,10 @@
 import { Problem } from './api/client.ts';
 
+/** Whether each part is there or can't be had: what shows them has its height. */
+export function settled(...parts: readonly Pick<Resource<unknown>, 'value' | 'problem'>[]): boolean {
+  return parts.every((r) => r.value !== undefined || r.problem !== undefined);
+}
+
 /** Data that a page shows: loaded, loaded again while the old data stays visible, or not to be had. */
 export class Resource<T> {
   value = $state.raw<T | undefined>(undefined);

@@ -12,7 +12,13 @@ export type Page =
   | 'cell'
   | 'backtests'
   | 'backtest'
+  | 'backfills'
+  | 'backfill'
+  | 'gaps'
   | 'schedules'
+  | 'calendars'
+  | 'sources'
+  | 'source'
   | 'forecast'
   | 'register'
   | 'notFound';
@@ -29,7 +35,13 @@ export const paths: Record<Exclude<Page, 'notFound'>, string> = {
   cell: '/scoreboard/:exchange/:model/:horizon',
   backtests: '/backtests',
   backtest: '/backtests/:id',
+  backfills: '/backfills',
+  backfill: '/backfills/:id',
+  gaps: '/gaps',
   schedules: '/schedules',
+  calendars: '/calendars',
+  sources: '/sources',
+  source: '/sources/:name',
   forecast: '/forecasts/:id',
   register: '/register',
 };

@@ -2,15 +2,44 @@
 import createClient from 'openapi-fetch';
 import type { components, paths } from './schema.d.ts';
 
-/** Reads that the server lets in one after another: a page that sent several at once would be refused some of them. */
-const large = /\/(bars|scores|scoreboard)$/;
 let turn: Promise<unknown> = Promise.resolve();
 
-function send(request: Request): Promise<Response> {
-  if (request.method !== 'GET' || !large.test(new URL(request.url).pathname)) return fetch(request);
-  const sent = turn.then(() => fetch(request));
+/** Whether the server lets in few such reads at once (api/load.go): what reads all ETFs or scores, and pages of many items. */
+function large(url: URL): boolean {
+  return /\/(bars|scores|scoreboard|freshness|gaps)$/.test(url.pathname) || Number(url.searchParams.get('limit')) > 200;
+}
+
+/** Sends a request. Large reads go one after another: a page that sent several at once would be refused some of them. */
+export function send(request: Request): Promise<Response> {
+  if (request.method !== 'GET') return fetch(request);
+  if (!large(new URL(request.url))) return patient(request);
+  const sent = turn.then(() => patient(request));
   turn = sent.catch(() => undefined);
   return sent;
+}
+
+/** Sends a read, and sends it again if the server is too busy for it now (429), after the seconds that it names. */
+async function patient(request: Request): Promise<Response> {
+  for (let tries = 1; ; tries++) {
+    const response = await fetch(request);
+    if (response.status !== 429 || tries === 5) return response;
+    const seconds = Number(response.headers.get('Retry-After'));
+    await pause(1000 * Math.min(seconds > 0 ? seconds : 1, 10), request.signal);
+  }
+}
+
+/** Waits, or until the signal says that nobody waits any more. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((done) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
+      done();
+    };
+    const timer = setTimeout(end, ms);
+    signal.addEventListener('abort', end);
+    if (signal.aborted) end();
+  });
 }
 
 export const api = createClient<paths>({ baseUrl: '/', fetch: send });

@@ -72,6 +72,32 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/etfs/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Register the ETFs of a CSV file, all or none.
+         * @description The first line names the columns: `symbol` and `exchange`, and if you like `currency`, `name`, `isin`, `listed`, `delisted`,
+         *     `former_symbols` (`SYMBOL=YYYY-MM-DD`, its last session under it) and `sources` (`NAME` or `NAME=REF`), in any order; several values in a
+         *     field are separated by `;` or `|`. The separator is a comma, a semicolon or a tab. At most 5,000 ETFs and 8 MiB.
+         *
+         *     Everything is stored in one transaction, or nothing if anything is wrong: the problem then names each mistake by line and column
+         *     (`line 7, isin`). ETFs that are registered the same are `unchanged`, so an interrupted request can be repeated; ones with other values
+         *     are mistakes, unless `update` is true.
+         */
+        post: operations["importETFs"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/etfs/{symbol}": {
         parameters: {
             query?: never;
@@ -79,7 +105,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get one ETF. */
+        /**
+         * Get one ETF.
+         * @description A former symbol is answered with the ETF as well, under the symbol that it has now (`symbol`, `former_symbols`), unless another ETF has
+         *     taken it up since. That holds for everything below `/v1/etfs/{symbol}`.
+         */
         get: operations["getETF"];
         put?: never;
         post?: never;
@@ -89,7 +119,8 @@ export interface paths {
         /**
          * Correct or retire an ETF.
          * @description Replaces the values that the body names and keeps the others; null keeps a value too. At least one of `currency`,
-         *     `name`, `sources`, `listed` and `retired` must be named. Symbol and exchange can't be changed, and the currency only until bars
+         *     `name`, `sources`, `listed`, `delisted`, `isin` and `retired` must be named. The exchange can't be changed, the symbol only with `POST
+         *     /v1/etfs/{symbol}/rename`, and the currency only until bars
          *     are stored. A retired ETF keeps its history and is left out of the daily runs; `"retired":false` takes it back. Every
          *     change is recorded, with who made it, when and why (`/v1/etfs/{symbol}/changes`); repeating a request changes nothing.
          *     The next run uses the new values. The order of `sources` decides whose numbers count: a source replaces its own bars and
@@ -109,6 +140,31 @@ export interface paths {
         get: operations["listETFChanges"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/etfs/{symbol}/rename": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give an ETF another symbol.
+         * @description The ETF keeps its `permanent_id`, data, findings and forecasts, and its chains of forecasts go on: new forecasts carry the new symbol, and
+         *     what was issued keeps the one that it was issued with. The old symbol still finds it. The exchange must have had the session `last`. References
+         *     of sources stay as they are unless `sources` names the whole new list. Repeating a request changes nothing.
+         *
+         *     Another ETF may be registered with the old symbol, or renamed to it, later: it is listed after `last`. While a run that began before the
+         *     renaming is open, that responds 409.
+         */
+        post: operations["renameETF"];
         delete?: never;
         options?: never;
         head?: never;
@@ -894,6 +950,138 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/backfills": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List backfills, newest first.
+         * @description A page may hold fewer items than `limit`, even none, and still have a `next_cursor`: continue until it is null.
+         */
+        get: operations["listBackfills"];
+        put?: never;
+        /**
+         * Start a backfill, or find the existing one.
+         * @description Fills in the sessions that are missing from the stored history of ETFs, window by window, behind every daily run. A backfill is identified
+         *     by what is asked for: repeating the request responds 202 with the same `Location` and starts nothing while that backfill is running or
+         *     completed. One that failed, was cancelled or terminated, or in which ETFs failed, is started again under the same ID and goes on with what
+         *     is missing. `again` asks once more, also for what sources had no row for. `refetch` takes over the whole history again where it differs;
+         *     otherwise no stored bar is changed. At most two run at once (409).
+         */
+        post: operations["createBackfill"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/backfills/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get one backfill with what came of its ETFs.
+         * @description Combines the stored record with Temporal's state, so a terminated backfill does not stay "running". `etfs` is a paged list, ordered by
+         *     symbol; `cursor` and `limit` apply to it.
+         */
+        get: operations["getBackfill"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/backfills/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a backfill start no further window.
+         * @description Responds at once: windows under way are finished. It stays `running`, and `paused` until it is resumed. Repeating the request is harmless.
+         */
+        post: operations["pauseBackfill"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/backfills/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let a paused backfill go on.
+         * @description Repeating the request is harmless.
+         */
+        post: operations["resumeBackfill"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/backfills/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel a backfill; what it has stored stays.
+         * @description Responds at once: the backfill is still running until the windows under way have stopped, which takes some seconds. Repeating the request is harmless.
+         */
+        post: operations["cancelBackfill"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/gaps": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the runs of sessions without a stored bar.
+         * @description Ascending by symbol and session. Sessions before an ETF's listing, after its delisting and before `from` are none; without `from` and a
+         *     known listing date, neither are those before the first stored bar. Quarantined and held bars are stored. An item ends where it becomes known or
+         *     unknown that sources were asked in vain, and where the sources' history begins (`unreachable`). A page may hold fewer items than
+         *     `limit`, even none, and still have a `next_cursor`: continue until it is null.
+         */
+        get: operations["listGaps"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/findings": {
         parameters: {
             query?: never;
@@ -962,10 +1150,72 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the sources of prices that an ETF can name. The list is short and never paged. */
+        /** List the sources of prices that an ETF can name, with their state. The list is short and never paged. */
         get: operations["listSources"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sources/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get one source, with the ETFs that name it and the newest changes of its breaker's state. */
+        get: operations["getSource"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/calendars": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the trading calendars with their versions. There is one per exchange, so the list is never paged. */
+        get: operations["listCalendars"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/calendars/{exchange}/closures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The exchange.
+                 * @example XKRX
+                 */
+                exchange: "XNYS" | "XKRX" | "XLON" | "XETR" | "XTKS" | "XNAS" | "ARCX" | "BATS" | "XASE" | "XETA" | "XJPX";
+            };
+            cookie?: never;
+        };
+        /** Get an exchange's calendar with every change that operators made. */
+        get: operations["getCalendarClosures"];
+        put?: never;
+        /**
+         * Close a session of an exchange, or take that back.
+         * @description For a closure that was announced after this release: it makes the next version of the calendar. Forecasts whose horizons reach it get new
+         *     targets (`moved_to`); forecasts made from then on name the version in their parameters. A repeat changes nothing.
+         */
+        post: operations["changeCalendar"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1722,9 +1972,9 @@ export interface components {
          * @description ISO 10383 market identifier.
          * @enum {string}
          */
-        Exchange: "XNYS" | "XKRX";
+        Exchange: "XNYS" | "XKRX" | "XLON" | "XETR" | "XTKS";
         /**
-         * @description ISO 4217 code.
+         * @description ISO 4217 code, or GBX (pence), ILA (agorot) or ZAC (South African cents).
          * @example USD
          */
         Currency: string;
@@ -1753,7 +2003,48 @@ export interface components {
              */
             ref: string;
         };
-        /** @description A source of prices that an ETF can name. */
+        /**
+         * @description A source of prices that an ETF can name, and the state that all workers share about it.
+         * @example {
+         *       "name": "simulated",
+         *       "description": "a simulated market, to try things out",
+         *       "ref": "any name; each has prices of its own",
+         *       "basis": "as_traded",
+         *       "restated": false,
+         *       "exchanges": null,
+         *       "depth": {
+         *         "rows": null,
+         *         "days": null
+         *       },
+         *       "window_days": null,
+         *       "day_responses": false,
+         *       "rate": null,
+         *       "quota": null,
+         *       "key": null,
+         *       "cost": null,
+         *       "pitfalls": null,
+         *       "breaker": {
+         *         "state": "open",
+         *         "failures": 5,
+         *         "failing": [
+         *           "SIMUS1",
+         *           "SIMUS2",
+         *           "SIMUS3",
+         *           "SIMUS4",
+         *           "SIMUS5"
+         *         ],
+         *         "reason": "simulated: 503 Service Unavailable",
+         *         "since": "2026-11-27T21:31:02.418203Z",
+         *         "retry_at": "2026-11-27T21:36:02.418203Z",
+         *         "last_success": "2026-11-26T21:30:09.797299Z"
+         *       },
+         *       "etfs": 40,
+         *       "preferred_by": 40,
+         *       "links": {
+         *         "self": "/v1/sources/simulated"
+         *       }
+         *     }
+         */
         Source: {
             /** @example file */
             name: string;
@@ -1767,15 +2058,199 @@ export interface components {
              * @example a file's name, such as SPY.csv
              */
             ref: string;
+            /**
+             * @description What its prices are; unknown if the reference or the response says it.
+             * @enum {string}
+             */
+            basis: "as_traded" | "split_adjusted" | "total_adjusted" | "unknown";
+            /** @description Whether it rewrites its history, after a split or a distribution. */
+            restated: boolean;
+            /** @description The exchanges that it has ETFs of; null for all. */
+            exchanges: string[] | null;
+            /** @description How far back its history reaches. null means no limit. */
+            depth: {
+                /** @description The newest rows. */
+                rows: number | null;
+                /** @description Calendar days before today. */
+                days: number | null;
+            };
+            /** @description The most calendar days that one response may span; null means no limit. */
+            window_days: number | null;
+            /** @description Whether one response has every ETF of one session. */
+            day_responses: boolean;
+            /**
+             * Format: double
+             * @description The most fetches per second, over all workers; null means no limit.
+             */
+            rate: number | null;
+            /** @description Its daily quota of requests and how much of it is used; null means no limit. */
+            quota: components["schemas"]["SourceQuota"] | null;
+            /** @description The credential that it needs; null if it needs none. */
+            key: components["schemas"]["SourceKey"] | null;
+            /** @description What it costs. */
+            cost: string | null;
+            /** @description What to know before relying on it. */
+            pitfalls: string | null;
+            breaker: components["schemas"]["SourceBreaker"];
+            /** @description How many ETFs name it that are not retired. */
+            etfs: number;
+            /** @description How many of them name it first. */
+            preferred_by: number;
+            /** @description Paths of what belongs to it. */
+            links: {
+                self: string;
+            };
+        };
+        /**
+         * @description How much of a source's daily quota of requests is used, over all workers.
+         * @example {
+         *       "day": "2026-11-27",
+         *       "limit": 20,
+         *       "used": 12,
+         *       "behind": 8,
+         *       "reserved": 10,
+         *       "refused": false,
+         *       "renewed_at": "2026-11-28T00:00:00Z"
+         *     }
+         */
+        SourceQuota: {
+            /**
+             * Format: date
+             * @description The day, in the source's time zone.
+             */
+            day: string;
+            /** @description Requests per day. */
+            limit: number;
+            /** @description Requests made or about to be made. */
+            used: number;
+            /** @description Of these, those of backfills. */
+            behind: number;
+            /** @description Requests that backfills leave to the daily runs, including those that these have made already. */
+            reserved: number;
+            /** @description Whether the source itself has said that the quota is used up. */
+            refused: boolean;
+            /**
+             * Format: date-time
+             * @description When the next day begins.
+             */
+            renewed_at: string;
+        };
+        /**
+         * @description A source's credential, as this server sees it. The credential itself is never shown.
+         * @example {
+         *       "variable": "ETFCAST_TIINGO_KEY",
+         *       "from": "https://www.tiingo.com/account/api/token",
+         *       "present": true,
+         *       "expires": "2026-12-06",
+         *       "problem": "the key expires at the end of 2026-12-06"
+         *     }
+         */
+        SourceKey: {
+            /**
+             * @description The environment variable that has it; with _FILE, the one that names its file; with _EXPIRES, the one with its last day.
+             * @example ETFCAST_TIINGO_KEY
+             */
+            variable: string;
+            /** @description Where people get one. */
+            from: string | null;
+            /** @description Whether there is one. */
+            present: boolean;
+            /**
+             * Format: date
+             * @description Its last day; null if that is not known.
+             */
+            expires: string | null;
+            /** @description Why there is none, or that it expires soon; null if all is well. */
+            problem: string | null;
+        };
+        /**
+         * @description The circuit breaker of a source, over all workers. While it is open, ETFs are fetched from their next source.
+         * @example {
+         *       "state": "open",
+         *       "failures": 5,
+         *       "failing": [
+         *         "SPY",
+         *         "QQQ",
+         *         "IWM",
+         *         "EEM",
+         *         "IJH"
+         *       ],
+         *       "reason": "yahoo: Too Many Requests",
+         *       "since": "2026-11-27T21:31:02.418203Z",
+         *       "retry_at": "2026-11-27T21:36:02.418203Z",
+         *       "last_success": "2026-11-26T21:30:09.797299Z"
+         *     }
+         */
+        SourceBreaker: {
+            /**
+             * @description closed: the source is asked; open: it is not; half_open: one request is on its way, which decides.
+             * @enum {string}
+             */
+            state: "closed" | "open" | "half_open";
+            /** @description Fetches that have failed since the last success. */
+            failures: number;
+            /** @description The first ETFs that these were of, at most five. */
+            failing: string[];
+            /** @description The last failure. */
+            reason: string | null;
+            /**
+             * Format: date-time
+             * @description When the state began; null if it has never changed.
+             */
+            since: string | null;
+            /**
+             * Format: date-time
+             * @description When a request is let through; null while it is closed.
+             */
+            retry_at: string | null;
+            /**
+             * Format: date-time
+             * @description When the source last gave a response, to the minute; null if it never has.
+             */
+            last_success: string | null;
         };
         /**
          * @description The sources that an ETF can name.
          * @example {
          *       "items": [
          *         {
-         *           "name": "file",
-         *           "description": "CSV files from the server's folder",
-         *           "ref": "a file's name, such as SPY.csv"
+         *           "name": "simulated",
+         *           "description": "a simulated market, to try things out",
+         *           "ref": "any name; each has prices of its own",
+         *           "basis": "as_traded",
+         *           "restated": false,
+         *           "exchanges": null,
+         *           "depth": {
+         *             "rows": null,
+         *             "days": null
+         *           },
+         *           "window_days": null,
+         *           "day_responses": false,
+         *           "rate": null,
+         *           "quota": null,
+         *           "key": null,
+         *           "cost": null,
+         *           "pitfalls": null,
+         *           "breaker": {
+         *             "state": "open",
+         *             "failures": 5,
+         *             "failing": [
+         *               "SIMUS1",
+         *               "SIMUS2",
+         *               "SIMUS3",
+         *               "SIMUS4",
+         *               "SIMUS5"
+         *             ],
+         *             "reason": "simulated: 503 Service Unavailable",
+         *             "since": "2026-11-27T21:31:02.418203Z",
+         *             "retry_at": "2026-11-27T21:36:02.418203Z",
+         *             "last_success": "2026-11-26T21:30:09.797299Z"
+         *           },
+         *           "etfs": 40,
+         *           "preferred_by": 40,
+         *           "links": {
+         *             "self": "/v1/sources/simulated"
+         *           }
          *         }
          *       ],
          *       "next_cursor": null
@@ -1784,6 +2259,119 @@ export interface components {
         SourceList: {
             items: components["schemas"]["Source"][];
             next_cursor: components["schemas"]["NextCursor"];
+        };
+        /**
+         * @description A source, the ETFs that name it, and how its breaker's state has changed.
+         * @example {
+         *       "source": {
+         *         "name": "simulated",
+         *         "description": "a simulated market, to try things out",
+         *         "ref": "any name; each has prices of its own",
+         *         "basis": "as_traded",
+         *         "restated": false,
+         *         "exchanges": null,
+         *         "depth": {
+         *           "rows": null,
+         *           "days": null
+         *         },
+         *         "window_days": null,
+         *         "day_responses": false,
+         *         "rate": null,
+         *         "quota": null,
+         *         "key": null,
+         *         "cost": null,
+         *         "pitfalls": null,
+         *         "breaker": {
+         *           "state": "open",
+         *           "failures": 5,
+         *           "failing": [
+         *             "SIMUS1",
+         *             "SIMUS2",
+         *             "SIMUS3",
+         *             "SIMUS4",
+         *             "SIMUS5"
+         *           ],
+         *           "reason": "simulated: 503 Service Unavailable",
+         *           "since": "2026-11-27T21:31:02.418203Z",
+         *           "retry_at": "2026-11-27T21:36:02.418203Z",
+         *           "last_success": "2026-11-26T21:30:09.797299Z"
+         *         },
+         *         "etfs": 40,
+         *         "preferred_by": 40,
+         *         "links": {
+         *           "self": "/v1/sources/simulated"
+         *         }
+         *       },
+         *       "etfs": [
+         *         {
+         *           "symbol": "SIMUS1",
+         *           "exchange": "XNYS",
+         *           "ref": "SIMUS1",
+         *           "place": 1
+         *         }
+         *       ],
+         *       "changes": [
+         *         {
+         *           "number": 1,
+         *           "state": "open",
+         *           "failures": 5,
+         *           "reason": "simulated: 503 Service Unavailable",
+         *           "at": "2026-11-27T21:31:02.418203Z",
+         *           "retry_at": "2026-11-27T21:36:02.418203Z"
+         *         }
+         *       ]
+         *     }
+         */
+        SourceDetail: {
+            source: components["schemas"]["Source"];
+            /** @description The ETFs that name it and are not retired, ascending by symbol, at most 1,000. */
+            etfs: components["schemas"]["SourceETF"][];
+            /** @description The newest changes of the breaker's state, newest first, at most 50. */
+            changes: components["schemas"]["SourceBreakerChange"][];
+        };
+        /**
+         * @description An ETF that names a source.
+         * @example {
+         *       "symbol": "SIMUS1",
+         *       "exchange": "XNYS",
+         *       "ref": "SIMUS1",
+         *       "place": 1
+         *     }
+         */
+        SourceETF: {
+            symbol: string;
+            exchange: string;
+            /** @description The source's name for the ETF. */
+            ref: string;
+            /** @description The source's place in the ETF's order of preference, from 1. */
+            place: number;
+        };
+        /**
+         * @description A change of the state of a source's breaker.
+         * @example {
+         *       "number": 1,
+         *       "state": "open",
+         *       "failures": 5,
+         *       "reason": "yahoo: Too Many Requests",
+         *       "at": "2026-11-27T21:31:02.418203Z",
+         *       "retry_at": "2026-11-27T21:36:02.418203Z"
+         *     }
+         */
+        SourceBreakerChange: {
+            /**
+             * Format: int64
+             * @description From 1, ascending for each source.
+             */
+            number: number;
+            /** @enum {string} */
+            state: "closed" | "open" | "half_open";
+            failures: number;
+            /** @description The failure before it. */
+            reason: string | null;
+            /** Format: date-time */
+            at: string;
+            /** Format: date-time */
+            retry_at: string | null;
         };
         /**
          * @description An ETF to register.
@@ -1806,10 +2394,10 @@ export interface components {
              */
             symbol: string;
             /**
-             * @description ISO 10383 market identifier.
+             * @description ISO 10383 market identifier; XNAS, ARCX, BATS and XASE are other names of XNYS, XETA of XETR, XJPX of XTKS.
              * @enum {string}
              */
-            exchange: "XNYS" | "XKRX";
+            exchange: "XNYS" | "XKRX" | "XLON" | "XETR" | "XTKS" | "XNAS" | "ARCX" | "BATS" | "XASE" | "XETA" | "XJPX";
             /**
              * @description ISO 4217 code; defaults to the exchange's currency.
              * @example USD
@@ -1823,6 +2411,17 @@ export interface components {
              * @example 1993-01-29
              */
             listed?: string | null;
+            /**
+             * Format: date
+             * @description The ETF's last session. Later rows are not used, and nothing is due any more. Not before `listed`.
+             * @example 2024-12-30
+             */
+            delisted?: string | null;
+            /**
+             * @description International securities identification number. Its check digit must be right.
+             * @example US78462F1030
+             */
+            isin?: string | null;
         };
         /**
          * @description The values of an ETF to change, with who changes them and why.
@@ -1852,6 +2451,16 @@ export interface components {
              * @example 1993-01-29
              */
             listed?: string | null;
+            /**
+             * @description The ETF's last session; an empty one removes it. Not before `listed`.
+             * @example 2024-12-30
+             */
+            delisted?: string | null;
+            /**
+             * @description International securities identification number; an empty one removes it. Its check digit must be right.
+             * @example US78462F1030
+             */
+            isin?: string | null;
             /** @description Whether daily runs leave the ETF out. */
             retired?: boolean | null;
             /** @description Who makes the change; defaults to `the API`. */
@@ -1863,11 +2472,15 @@ export interface components {
         ETFChange: {
             /** @description Counts the ETF's changes. */
             number: number;
+            symbol: components["schemas"]["Symbol"];
             currency: components["schemas"]["Currency"];
             name: string | null;
             sources: components["schemas"]["SourceRef"][];
             /** Format: date */
             listed: string | null;
+            /** Format: date */
+            delisted: string | null;
+            isin: string | null;
             retired: boolean;
             /** @description Who made the change. */
             by: string;
@@ -1875,6 +2488,90 @@ export interface components {
             why: string;
             /** Format: date-time */
             at: string;
+        };
+        /**
+         * @description The new symbol of an ETF, with who gives it and why.
+         * @example {
+         *       "to": "METV",
+         *       "last": "2022-06-08",
+         *       "sources": [
+         *         {
+         *           "name": "yahoo",
+         *           "ref": "METV"
+         *         }
+         *       ],
+         *       "by": "Kim",
+         *       "why": "Roundhill gave the symbol up"
+         *     }
+         */
+        Rename: {
+            /**
+             * @description The symbol that the ETF has from now on.
+             * @example METV
+             */
+            to: string;
+            /**
+             * Format: date
+             * @description Its last session under the old symbol.
+             * @example 2022-06-08
+             */
+            last: string;
+            /** @description The whole new list of sources, in order of preference, if references name the old symbol. */
+            sources?: components["schemas"]["SourceRef"][] | null;
+            /** @description Who renames it; defaults to `the API`. */
+            by?: string | null;
+            /** @description The reason. */
+            why?: string | null;
+        };
+        /**
+         * @description What became of the ETFs of a file.
+         * @example {
+         *       "dry_run": false,
+         *       "created": 1,
+         *       "unchanged": 0,
+         *       "changed": 0,
+         *       "items": [
+         *         {
+         *           "line": 2,
+         *           "symbol": "SPY",
+         *           "result": "created",
+         *           "compared_only": []
+         *         }
+         *       ]
+         *     }
+         */
+        ImportReport: {
+            /** @description Nothing was stored; this is what would become of them. */
+            dry_run: boolean;
+            /** @description How many were registered. */
+            created: number;
+            /** @description How many were registered the same already. */
+            unchanged: number;
+            /** @description How many were registered with other values and have been changed. */
+            changed: number;
+            /** @description Each ETF, in the order of the file. */
+            items: components["schemas"]["ImportedETF"][];
+        };
+        /**
+         * @description What became of one ETF of a file.
+         * @example {
+         *       "line": 2,
+         *       "symbol": "SPY",
+         *       "result": "created",
+         *       "compared_only": []
+         *     }
+         */
+        ImportedETF: {
+            /** @description Its line in the file. */
+            line: number;
+            symbol: components["schemas"]["Symbol"];
+            /**
+             * @description What became of it.
+             * @enum {string}
+             */
+            result: "created" | "unchanged" | "changed";
+            /** @description Names of those of its sources that never fill in its prices, as of an ETF. */
+            compared_only: string[];
         };
         /**
          * @description Who asks for an ETF's whole history to be fetched again, and why.
@@ -1895,6 +2592,7 @@ export interface components {
          *       "items": [
          *         {
          *           "number": 1,
+         *           "symbol": "069500",
          *           "currency": "KRW",
          *           "name": null,
          *           "sources": [
@@ -1904,6 +2602,8 @@ export interface components {
          *             }
          *           ],
          *           "listed": null,
+         *           "delisted": null,
+         *           "isin": null,
          *           "retired": false,
          *           "by": "Kim",
          *           "why": "the ticker was wrong",
@@ -1916,6 +2616,21 @@ export interface components {
         ETFChangeList: {
             items: components["schemas"]["ETFChange"][];
             next_cursor: components["schemas"]["NextCursor"];
+        };
+        /**
+         * @description A symbol that an ETF had before it was renamed.
+         * @example {
+         *       "symbol": "META",
+         *       "last": "2022-06-08"
+         *     }
+         */
+        FormerSymbol: {
+            symbol: components["schemas"]["Symbol"];
+            /**
+             * Format: date
+             * @description Its last session under that symbol.
+             */
+            last: string;
         };
         /**
          * @description A registered ETF and what is stored of it.
@@ -1931,6 +2646,10 @@ export interface components {
          *         }
          *       ],
          *       "listed": "1993-01-29",
+         *       "delisted": null,
+         *       "isin": "US78462F1030",
+         *       "permanent_id": "7c1f0e6ad2b9483fa5c46be1d0937f28",
+         *       "former_symbols": [],
          *       "retired": false,
          *       "changes": 0,
          *       "data_version": {
@@ -1942,6 +2661,7 @@ export interface components {
          *       "bars": 8222,
          *       "quarantined": 0,
          *       "created_at": "2025-09-26T21:00:00Z",
+         *       "compared_only": [],
          *       "links": {
          *         "self": "/v1/etfs/SPY",
          *         "bars": "/v1/etfs/SPY/bars",
@@ -1962,6 +2682,17 @@ export interface components {
              * @description The ETF's first session; null if it is not known.
              */
             listed: string | null;
+            /**
+             * Format: date
+             * @description The ETF's last session, also one that is announced; null if there is none or it is not known.
+             */
+            delisted: string | null;
+            /** @description International securities identification number; null if it is not known. */
+            isin: string | null;
+            /** @description Stays the same when the ETF is renamed. */
+            permanent_id: string;
+            /** @description The symbols that it had before, oldest first. It is found by them too, as long as no other ETF has them. */
+            former_symbols: components["schemas"]["FormerSymbol"][];
             /** @description Daily runs leave it out; its history stays. */
             retired: boolean;
             /** @description How often it has been changed since it was registered. */
@@ -1983,6 +2714,8 @@ export interface components {
             quarantined: number;
             /** Format: date-time */
             created_at: string;
+            /** @description Names of those of its sources that never fill in its prices, because theirs are on another basis than the first source's: they are only compared with. */
+            compared_only: string[];
             links: {
                 self: string;
                 bars: string;
@@ -2016,6 +2749,10 @@ export interface components {
          *             }
          *           ],
          *           "listed": null,
+         *           "delisted": null,
+         *           "isin": null,
+         *           "permanent_id": "7c1f0e6ad2b9483fa5c46be1d0937f28",
+         *           "former_symbols": [],
          *           "retired": false,
          *           "changes": 0,
          *           "data_version": {
@@ -2027,6 +2764,7 @@ export interface components {
          *           "bars": 2922,
          *           "quarantined": 0,
          *           "created_at": "2026-11-27T14:51:54.797299Z",
+         *           "compared_only": [],
          *           "links": {
          *             "bars": "/v1/etfs/SIMKR1/bars",
          *             "changes": "/v1/etfs/SIMKR1/changes",
@@ -2416,6 +3154,36 @@ export interface components {
             found: components["schemas"]["FoundBar"] | null;
             /** @description The stored bar; null if there is none. */
             stored: components["schemas"]["Bar"] | null;
+            /** @description The row of a second source that was asked about the session; null if none was, or it has none. */
+            second: components["schemas"]["SecondRow"] | null;
+        };
+        /**
+         * @description What a second source says about a session. It is evidence only, and is never used as a price.
+         * @example {
+         *       "source": "file",
+         *       "basis": "as_traded",
+         *       "row": {
+         *         "session": "2025-09-26",
+         *         "open": 659.51,
+         *         "high": 664,
+         *         "low": 658.2,
+         *         "close": 661.82,
+         *         "volume": 69179200
+         *       }
+         *     }
+         */
+        SecondRow: {
+            /**
+             * @description The source.
+             * @example file
+             */
+            source: string;
+            /**
+             * @description What its prices are adjusted for.
+             * @enum {string}
+             */
+            basis: "as_traded" | "split_adjusted" | "total_adjusted" | "unknown";
+            row: components["schemas"]["FoundBar"];
         };
         /** @description One decision on a finding, and what it changed. */
         FindingDecision: {
@@ -2486,7 +3254,8 @@ export interface components {
          *             "known_from": "2026-11-27T14:52:13.45182Z",
          *             "held": false,
          *             "provisional": false
-         *           }
+         *           },
+         *           "second": null
          *         }
          *       ],
          *       "clipped": true,
@@ -2546,6 +3315,133 @@ export interface components {
             /** @description Left out if unknown. */
             volume?: number | null;
         };
+        /**
+         * @description The trading calendars.
+         * @example {
+         *       "items": [],
+         *       "next_cursor": null
+         *     }
+         */
+        CalendarList: {
+            /** @description One for each exchange. */
+            items: components["schemas"]["Calendar"][];
+            /** @description Always null. */
+            next_cursor: string | null;
+        };
+        /**
+         * @description The trading calendar of an exchange.
+         * @example {
+         *       "exchange": "XKRX",
+         *       "name": "Korea Exchange",
+         *       "time_zone": "Asia/Seoul",
+         *       "from": "1990-01-01",
+         *       "to": "2030-12-31",
+         *       "version": 0,
+         *       "changes": []
+         *     }
+         */
+        Calendar: {
+            exchange: components["schemas"]["Exchange"];
+            /** @description The exchange's name. */
+            name: string;
+            /** @description IANA time zone. */
+            time_zone: string;
+            /** @description First day covered. */
+            from: components["schemas"]["Session"];
+            /** @description Last day covered. */
+            to: components["schemas"]["Session"];
+            /** @description How many changes operators have made; 0 is the calendar as released. */
+            version: number;
+            /** @description The changes, oldest first. */
+            changes: components["schemas"]["CalendarChange"][];
+        };
+        /**
+         * @description A session that an operator closed, or took back.
+         * @example {
+         *       "exchange": "XKRX",
+         *       "number": 1,
+         *       "session": "2026-06-03",
+         *       "closed": true,
+         *       "reason": "storm",
+         *       "by": "operator",
+         *       "at": "2026-05-30T09:00:00Z"
+         *     }
+         */
+        CalendarChange: {
+            exchange: components["schemas"]["Exchange"];
+            /** @description The version of the calendar that it made. */
+            number: number;
+            session: components["schemas"]["Session"];
+            /** @description Whether the session is closed; false takes a closure back. */
+            closed: boolean;
+            /** @description Why. */
+            reason: string;
+            /** @description Who made the change. */
+            by: string;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+        };
+        /**
+         * @description A change of a calendar, and what it moved.
+         * @example {
+         *       "exchange": "XKRX",
+         *       "number": 1,
+         *       "session": "2026-06-03",
+         *       "closed": true,
+         *       "reason": "storm",
+         *       "by": "operator",
+         *       "at": "2026-05-30T09:00:00Z",
+         *       "moved": 8400,
+         *       "changed": true
+         *     }
+         */
+        CalendarChanged: {
+            exchange: components["schemas"]["Exchange"];
+            /** @description The version of the calendar that it made. */
+            number: number;
+            session: components["schemas"]["Session"];
+            /** @description Whether the session is closed; false takes a closure back. */
+            closed: boolean;
+            /** @description Why. */
+            reason: string;
+            /** @description Who made the change. */
+            by: string;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /** @description Points of forecasts that have another target now. */
+            moved: number;
+            /** @description Whether this request made the change; false if it was so already. */
+            changed: boolean;
+        };
+        /**
+         * @description A session to close, or to take back.
+         * @example {
+         *       "session": "2029-06-05",
+         *       "reason": "storm"
+         *     }
+         */
+        CalendarChangeRequest: {
+            /**
+             * Format: date
+             * @description The session: from 14 days ago on, and without bars.
+             */
+            session: string;
+            /**
+             * @description Take the closure of an operator back.
+             * @default false
+             */
+            reopen: boolean | null;
+            /** @description Why, for people. */
+            reason: string;
+            /** @description Who makes the change; null and by default the API. */
+            by?: string | null;
+        };
         /** @description The forecast of the closing price at one horizon. */
         ForecastPoint: {
             /** @description Number of sessions after the origin. */
@@ -2590,6 +3486,11 @@ export interface components {
             raw: {
                 [key: string]: number;
             } | null;
+            /**
+             * Format: date
+             * @description The session that the horizon ends on since an operator closed a session of the exchange after the forecast was issued; absent if that is `target`.
+             */
+            moved_to?: string;
         };
         /**
          * @description One model's forecast of the closing price from one origin, in the ETF's currency per share as of the origin session,
@@ -3342,10 +4243,10 @@ export interface components {
              */
             workflow: "daily";
             /**
-             * @description ISO 10383 market identifier.
+             * @description ISO 10383 market identifier; XNAS, ARCX, BATS and XASE are other names of XNYS, XETA of XETR, XJPX of XTKS.
              * @enum {string}
              */
-            exchange: "XNYS" | "XKRX";
+            exchange: "XNYS" | "XKRX" | "XLON" | "XETR" | "XTKS" | "XNAS" | "ARCX" | "BATS" | "XASE" | "XETA" | "XJPX";
             /**
              * Format: date
              * @description A closed session; null and by default the last closed one.
@@ -3384,7 +4285,7 @@ export interface components {
              * @description Every ETF of this exchange, or that of the symbols.
              * @enum {string|null}
              */
-            exchange?: "XNYS" | "XKRX" | null;
+            exchange?: "XNYS" | "XKRX" | "XLON" | "XETR" | "XTKS" | "XNAS" | "ARCX" | "BATS" | "XASE" | "XETA" | "XJPX" | null;
             /** @description Registered ETFs, retired ones too; null and by default all of the exchange. Order and duplicates don't matter. */
             symbols?: string[] | null;
             /**
@@ -3428,6 +4329,466 @@ export interface components {
              * @default false
              */
             again: boolean | null;
+        };
+        /**
+         * @description A backfill to start. `from` is needed, unless it is a `refetch`.
+         * @example {
+         *       "exchange": "XNYS",
+         *       "symbols": [
+         *         "SPY",
+         *         "QQQ"
+         *       ],
+         *       "from": "2005-01-03",
+         *       "to": "2025-09-26"
+         *     }
+         */
+        NewBackfill: {
+            /**
+             * @description The exchange of the ETFs.
+             * @enum {string}
+             */
+            exchange: "XNYS" | "XKRX" | "XLON" | "XETR" | "XTKS";
+            /** @description Registered ETFs; null and by default all of the exchange that are not retired. Order and duplicates don't matter. */
+            symbols?: string[] | null;
+            /**
+             * Format: date
+             * @description First session that is wanted.
+             */
+            from?: string | null;
+            /**
+             * Format: date
+             * @description Last session that is wanted; null and by default the last closed one.
+             */
+            to?: string | null;
+            /** @description Only this source; null and by default each ETF's sources, in order. */
+            source?: string | null;
+            /**
+             * @description Fetch the whole history of each ETF again and take it over where it differs. `from` and `to` are left out.
+             * @default false
+             */
+            refetch: boolean | null;
+            /**
+             * @description Ask once more, also for sessions that sources had no row for. While the same is running, this finds it.
+             * @default false
+             */
+            again: boolean | null;
+        };
+        /**
+         * @description How far a backfill is. Sessions are those of all its ETFs.
+         * @example {
+         *       "etfs": 2,
+         *       "etfs_done": 1,
+         *       "etfs_failed": 0,
+         *       "sessions": 10434,
+         *       "sessions_done": 7200,
+         *       "rows_new": 7198,
+         *       "rows_unchanged": 12,
+         *       "rows_revised": 0,
+         *       "rows_quarantined": 2,
+         *       "requests": 5,
+         *       "still_missing": 0
+         *     }
+         */
+        BackfillCounts: {
+            /** @description ETFs of the backfill; 0 until it has been planned. */
+            etfs: number;
+            /** @description ETFs that it has ended for, those that failed included. */
+            etfs_done: number;
+            /** @description ETFs with missing sessions whose sources failed. */
+            etfs_failed: number;
+            /** @description Sessions that were missing when it was planned; of a refetch, all of them. */
+            sessions: number;
+            /** @description Those that are stored since, or have been asked of every source in vain. */
+            sessions_done: number;
+            /** @description Rows stored for sessions without a bar. */
+            rows_new: number;
+            /** @description Rows of sessions that had a bar. */
+            rows_unchanged: number;
+            /** @description Bars that a refetch has replaced. */
+            rows_revised: number;
+            /** @description Rows that forecasts leave out until a person decides. */
+            rows_quarantined: number;
+            /** @description Windows that sources were asked for. */
+            requests: number;
+            /** @description Sessions that are missing and for which no source is left to ask: none had them, or reaches them, or those that could have failed. */
+            still_missing: number;
+        };
+        /**
+         * @description How fast a backfill has been since it was started, its waits included.
+         * @example {
+         *       "percent": 69,
+         *       "sessions_per_s": 412.5,
+         *       "left_s": 7,
+         *       "sessions_to_come": 3234
+         *     }
+         */
+        BackfillPace: {
+            /** @description Of the sessions; 0 until it has been planned. */
+            percent: number;
+            /** @description Sessions per second. */
+            sessions_per_s: number;
+            /** @description Seconds left at that pace; 0 if it can't be told. */
+            left_s: number;
+            /** @description Sessions not dealt with yet. */
+            sessions_to_come: number;
+        };
+        /**
+         * @description A backfill of missing history.
+         * @example {
+         *       "id": "0123456789abcdef0123456789abcdef",
+         *       "workflow_id": "backfill/0123456789abcdef0123456789abcdef",
+         *       "run": "backfill:0123456789abcdef0123456789abcdef",
+         *       "exchange": "XNYS",
+         *       "symbols": [
+         *         "QQQ",
+         *         "SPY"
+         *       ],
+         *       "from": "2005-01-03",
+         *       "to": "2025-09-26",
+         *       "source": null,
+         *       "refetch": false,
+         *       "attempt": 1,
+         *       "status": "running",
+         *       "paused": false,
+         *       "counts": {
+         *         "etfs": 2,
+         *         "etfs_done": 1,
+         *         "etfs_failed": 0,
+         *         "sessions": 10434,
+         *         "sessions_done": 7200,
+         *         "rows_new": 7198,
+         *         "rows_unchanged": 12,
+         *         "rows_revised": 0,
+         *         "rows_quarantined": 2,
+         *         "requests": 5,
+         *         "still_missing": 0
+         *       },
+         *       "pace": {
+         *         "percent": 69,
+         *         "sessions_per_s": 412.5,
+         *         "left_s": 7,
+         *         "sessions_to_come": 3234
+         *       },
+         *       "waits_for": null,
+         *       "waits_until": null,
+         *       "error": null,
+         *       "started_at": "2026-11-27T14:51:54.704586Z",
+         *       "finished_at": null,
+         *       "links": {
+         *         "self": "/v1/backfills/0123456789abcdef0123456789abcdef",
+         *         "run": "/v1/runs/backfill:0123456789abcdef0123456789abcdef",
+         *         "temporal": null
+         *       }
+         *     }
+         */
+        Backfill: {
+            /** @description Safe in a URL path. */
+            id: string;
+            /** @description The workflow ID in Temporal. */
+            workflow_id: string;
+            /** @description The ID of its run, which its fetches name. */
+            run: string;
+            exchange: components["schemas"]["Exchange"];
+            /** @description The ETFs that were named; empty = every ETF of the exchange. */
+            symbols: components["schemas"]["Symbol"][];
+            from: components["schemas"]["Session"];
+            to: components["schemas"]["Session"];
+            /** @description The only source that is asked; null for each ETF's sources, in order. */
+            source: string | null;
+            /** @description The whole history is fetched again and taken over where it differs. */
+            refetch: boolean;
+            /** @description 1, or more if the same is asked for again. */
+            attempt: number;
+            status: components["schemas"]["RunStatus"];
+            /** @description It starts no further window until it is resumed. */
+            paused: boolean;
+            counts: components["schemas"]["BackfillCounts"];
+            pace: components["schemas"]["BackfillPace"];
+            /** @description What it waits for, such as a quota; null if for nothing. */
+            waits_for: string | null;
+            /**
+             * Format: date-time
+             * @description How long it waits.
+             */
+            waits_until: string | null;
+            /** @description Why it did not complete; of a running one, what fails. */
+            error: string | null;
+            /**
+             * Format: date-time
+             * @description When it was started.
+             */
+            started_at: string;
+            /**
+             * Format: date-time
+             * @description When it ended.
+             */
+            finished_at: string | null;
+            /** @description Where to go on. */
+            links: {
+                /** @description This backfill. */
+                self: string;
+                /** @description Its run. */
+                run: string;
+                /** @description The backfill in Temporal's Web UI. */
+                temporal: string | null;
+            };
+        };
+        /**
+         * @description A page of backfills.
+         * @example {
+         *       "items": [
+         *         {
+         *           "id": "0123456789abcdef0123456789abcdef",
+         *           "workflow_id": "backfill/0123456789abcdef0123456789abcdef",
+         *           "run": "backfill:0123456789abcdef0123456789abcdef",
+         *           "exchange": "XNYS",
+         *           "symbols": [
+         *             "QQQ",
+         *             "SPY"
+         *           ],
+         *           "from": "2005-01-03",
+         *           "to": "2025-09-26",
+         *           "source": null,
+         *           "refetch": false,
+         *           "attempt": 1,
+         *           "status": "running",
+         *           "paused": false,
+         *           "counts": {
+         *             "etfs": 2,
+         *             "etfs_done": 1,
+         *             "etfs_failed": 0,
+         *             "sessions": 10434,
+         *             "sessions_done": 7200,
+         *             "rows_new": 7198,
+         *             "rows_unchanged": 12,
+         *             "rows_revised": 0,
+         *             "rows_quarantined": 2,
+         *             "requests": 5,
+         *             "still_missing": 0
+         *           },
+         *           "pace": {
+         *             "percent": 69,
+         *             "sessions_per_s": 412.5,
+         *             "left_s": 7,
+         *             "sessions_to_come": 3234
+         *           },
+         *           "waits_for": null,
+         *           "waits_until": null,
+         *           "error": null,
+         *           "started_at": "2026-11-27T14:51:54.704586Z",
+         *           "finished_at": null,
+         *           "links": {
+         *             "self": "/v1/backfills/0123456789abcdef0123456789abcdef",
+         *             "run": "/v1/runs/backfill:0123456789abcdef0123456789abcdef",
+         *             "temporal": null
+         *           }
+         *         }
+         *       ],
+         *       "next_cursor": null
+         *     }
+         */
+        BackfillList: {
+            /** @description Newest first. */
+            items: components["schemas"]["Backfill"][];
+            /** @description Null at the end of the list. */
+            next_cursor: string | null;
+        };
+        /**
+         * @description A backfill with a page of its ETFs.
+         * @example {
+         *       "id": "0123456789abcdef0123456789abcdef",
+         *       "workflow_id": "backfill/0123456789abcdef0123456789abcdef",
+         *       "run": "backfill:0123456789abcdef0123456789abcdef",
+         *       "exchange": "XNYS",
+         *       "symbols": [
+         *         "QQQ",
+         *         "SPY"
+         *       ],
+         *       "from": "2005-01-03",
+         *       "to": "2025-09-26",
+         *       "source": null,
+         *       "refetch": false,
+         *       "attempt": 1,
+         *       "status": "running",
+         *       "paused": false,
+         *       "counts": {
+         *         "etfs": 2,
+         *         "etfs_done": 1,
+         *         "etfs_failed": 0,
+         *         "sessions": 10434,
+         *         "sessions_done": 7200,
+         *         "rows_new": 7198,
+         *         "rows_unchanged": 12,
+         *         "rows_revised": 0,
+         *         "rows_quarantined": 2,
+         *         "requests": 5,
+         *         "still_missing": 0
+         *       },
+         *       "pace": {
+         *         "percent": 69,
+         *         "sessions_per_s": 412.5,
+         *         "left_s": 7,
+         *         "sessions_to_come": 3234
+         *       },
+         *       "waits_for": null,
+         *       "waits_until": null,
+         *       "error": null,
+         *       "started_at": "2026-11-27T14:51:54.704586Z",
+         *       "finished_at": null,
+         *       "links": {
+         *         "self": "/v1/backfills/0123456789abcdef0123456789abcdef",
+         *         "run": "/v1/runs/backfill:0123456789abcdef0123456789abcdef",
+         *         "temporal": null
+         *       },
+         *       "etfs": {
+         *         "items": [
+         *           {
+         *             "symbol": "SPY",
+         *             "status": "completed",
+         *             "source": "yahoo",
+         *             "sessions": 5217,
+         *             "sessions_done": 5217,
+         *             "rows_new": 5217,
+         *             "rows_unchanged": 0,
+         *             "rows_revised": 0,
+         *             "rows_quarantined": 0,
+         *             "requests": 3,
+         *             "still_missing": 0,
+         *             "error": null
+         *           }
+         *         ],
+         *         "next_cursor": null
+         *       }
+         *     }
+         */
+        BackfillDetail: components["schemas"]["Backfill"] & {
+            etfs: components["schemas"]["BackfillETFList"];
+        };
+        /**
+         * @description A page of the ETFs of a backfill.
+         * @example {
+         *       "items": [
+         *         {
+         *           "symbol": "SPY",
+         *           "status": "completed",
+         *           "source": "yahoo",
+         *           "sessions": 5217,
+         *           "sessions_done": 5217,
+         *           "rows_new": 5217,
+         *           "rows_unchanged": 0,
+         *           "rows_revised": 0,
+         *           "rows_quarantined": 0,
+         *           "requests": 3,
+         *           "still_missing": 0,
+         *           "error": null
+         *         }
+         *       ],
+         *       "next_cursor": null
+         *     }
+         */
+        BackfillETFList: {
+            /** @description Ascending by symbol. */
+            items: components["schemas"]["BackfillETF"][];
+            /** @description Null at the end of the list. */
+            next_cursor: string | null;
+        };
+        /**
+         * @description What came of one ETF of a backfill.
+         * @example {
+         *       "symbol": "SPY",
+         *       "status": "completed",
+         *       "source": "yahoo",
+         *       "sessions": 5217,
+         *       "sessions_done": 5217,
+         *       "rows_new": 5217,
+         *       "rows_unchanged": 0,
+         *       "rows_revised": 0,
+         *       "rows_quarantined": 0,
+         *       "requests": 3,
+         *       "still_missing": 0,
+         *       "error": null
+         *     }
+         */
+        BackfillETF: {
+            symbol: components["schemas"]["Symbol"];
+            status: components["schemas"]["RunStatus"];
+            /** @description That was asked last; null before the first. */
+            source: string | null;
+            /** @description Sessions that were missing when it was planned. */
+            sessions: number;
+            /** @description Those that are stored since, or have been asked of every source in vain. */
+            sessions_done: number;
+            /** @description Rows stored for sessions without a bar. */
+            rows_new: number;
+            /** @description Rows of sessions that had a bar. */
+            rows_unchanged: number;
+            /** @description Bars that a refetch has replaced. */
+            rows_revised: number;
+            /** @description Rows that forecasts leave out until a person decides. */
+            rows_quarantined: number;
+            /** @description Windows that sources were asked for. */
+            requests: number;
+            /** @description Sessions that are missing and for which no source is left to ask, as of a backfill. */
+            still_missing: number;
+            /** @description Why it failed. */
+            error: string | null;
+        };
+        /**
+         * @description A run of sessions without a stored bar.
+         * @example {
+         *       "symbol": "069500",
+         *       "exchange": "XKRX",
+         *       "from": "2015-03-02",
+         *       "to": "2015-03-06",
+         *       "sessions": 5,
+         *       "place": "between",
+         *       "asked": "2026-11-27T14:51:54.704586Z",
+         *       "unreachable": false
+         *     }
+         */
+        Gap: {
+            symbol: components["schemas"]["Symbol"];
+            exchange: components["schemas"]["Exchange"];
+            from: components["schemas"]["Session"];
+            to: components["schemas"]["Session"];
+            /** @description How many there are. */
+            sessions: number;
+            /**
+             * @description Before the first stored bar, between two, or after the last.
+             * @enum {string}
+             */
+            place: "before" | "between" | "after";
+            /**
+             * Format: date-time
+             * @description When a backfill last asked a source for it in vain, a week after it or later; null while a source that can have it has not answered.
+             */
+            asked: string | null;
+            /** @description The history of none of the ETF's sources goes back that far: a backfill does not ask for it. */
+            unreachable: boolean;
+        };
+        /**
+         * @description A page of gaps.
+         * @example {
+         *       "items": [
+         *         {
+         *           "symbol": "069500",
+         *           "exchange": "XKRX",
+         *           "from": "2015-03-02",
+         *           "to": "2015-03-06",
+         *           "sessions": 5,
+         *           "place": "between",
+         *           "asked": "2026-11-27T14:51:54.704586Z",
+         *           "unreachable": false
+         *         }
+         *       ],
+         *       "next_cursor": null
+         *     }
+         */
+        GapList: {
+            /** @description Ascending by symbol and session. */
+            items: components["schemas"]["Gap"][];
+            /** @description Null at the end of the list. */
+            next_cursor: string | null;
         };
         /**
          * @description What a backtest measures, defaults written out.
@@ -4046,6 +5407,9 @@ export interface components {
          *     - `ledger.anchored`: `size`, `root`
          *     - `deadline.missed`, `deadline.met`: `deadline`, `due_at`, `late_seconds`
          *     - `backtest.started`: `status`; `backtest.progress` (an ETF is measured): `counts` (`BacktestCounts`), `error`; `backtest.ended`: `status`, `counts`, `error`
+         *     - `source.changed` (a breaker's state): `state`, `was`, `failures`, `reason`, `retry_at`
+         *     - `backfill.started`: `status`; `backfill.progress` (a window is answered, an ETF has ended, or it waits): of `counts` (`BackfillCounts`), `status` (of the ETF), `error`, `paused` and `waits_for` those that it is about; `backfill.ended`: `status`, `counts`, `error`
+         *     - `calendar.changed` (a session that an operator has closed or reopened): `closed`, `reason`, `version`, `moved` (points of forecasts)
          * @example {
          *       "id": 1301,
          *       "at": "2025-09-26T20:31:04.512Z",
@@ -4074,14 +5438,14 @@ export interface components {
             /** Format: date-time */
             at: string;
             /** @enum {string} */
-            kind: "run.started" | "run.progress" | "run.ended" | "etf.fetched" | "etf.validated" | "etf.stored" | "etf.forecast" | "etf.registered" | "etf.changed" | "bar.released" | "finding.reported" | "finding.decided" | "action.stated" | "action.decided" | "entry.appended" | "ledger.anchored" | "deadline.missed" | "deadline.met" | "backtest.started" | "backtest.progress" | "backtest.ended";
+            kind: "run.started" | "run.progress" | "run.ended" | "etf.fetched" | "etf.validated" | "etf.stored" | "etf.forecast" | "etf.registered" | "etf.changed" | "bar.released" | "finding.reported" | "finding.decided" | "action.stated" | "action.decided" | "entry.appended" | "ledger.anchored" | "deadline.missed" | "deadline.met" | "backtest.started" | "backtest.progress" | "backtest.ended" | "source.changed" | "backfill.started" | "backfill.progress" | "backfill.ended" | "calendar.changed";
             /** @enum {string} */
-            exchange?: "XNYS" | "XKRX";
+            exchange?: "XNYS" | "XKRX" | "XLON" | "XETR" | "XTKS";
             session?: components["schemas"]["Session"];
             symbol?: string;
             /** @description The run's ID. */
             run?: string;
-            /** @description The ID of the fetch, finding, action or backtest that it is about. */
+            /** @description The ID of the fetch, finding, action or backtest that it is about, or the name of the source. */
             subject?: string;
             data: {
                 [key: string]: unknown;
@@ -4104,7 +5468,7 @@ export interface components {
             forecasts: number;
         };
         /**
-         * @description A daily run: the update of an exchange's ETFs for one session.
+         * @description A daily run: the update of an exchange's ETFs for one session. Or the run of a backfill, whose session is the last one that it asks for.
          * @example {
          *       "id": "daily:XNYS:2026-11-25",
          *       "workflow": "daily",
@@ -4167,7 +5531,7 @@ export interface components {
              */
             id: string;
             /** @enum {string} */
-            workflow: "daily";
+            workflow: "daily" | "backfill";
             /**
              * @description The workflow ID in Temporal.
              * @example daily/XNYS/2025-09-26
@@ -4955,7 +6319,7 @@ export interface components {
             id: string;
             symbol: string;
             /** @enum {string} */
-            exchange: "XNYS" | "XKRX";
+            exchange: "XNYS" | "XKRX" | "XLON" | "XETR" | "XTKS";
             model: string;
             /** Format: date */
             origin: string;
@@ -6328,6 +7692,11 @@ export interface components {
          */
         SymbolInPath: string;
         /**
+         * @description The source's name.
+         * @example simulated
+         */
+        SourceName: string;
+        /**
          * @description The run's ID. One with an impossible date is refused with 400.
          * @example daily:XNYS:2025-09-26
          */
@@ -6337,6 +7706,11 @@ export interface components {
          * @example 0123456789abcdef0123456789abcdef
          */
         BacktestID: string;
+        /**
+         * @description The backfill's ID.
+         * @example 0123456789abcdef0123456789abcdef
+         */
+        BackfillID: string;
         /**
          * @description The finding's ID.
          * @example 8f8561af0c8e15770ca86817b3d782a9
@@ -6431,7 +7805,7 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description Only this exchange and its ETFs. */
-                exchange?: "XNYS" | "XKRX";
+                exchange?: "XNYS" | "XKRX" | "XLON" | "XETR" | "XTKS" | "XNAS" | "ARCX" | "BATS" | "XASE" | "XETA" | "XJPX";
             };
             header?: {
                 /** @description ETags the client holds; responds 304 if one of them is current. */
@@ -6539,7 +7913,7 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description Only ETFs on this exchange. */
-                exchange?: "XNYS" | "XKRX";
+                exchange?: "XNYS" | "XKRX" | "XLON" | "XETR" | "XTKS" | "XNAS" | "ARCX" | "BATS" | "XASE" | "XETA" | "XJPX";
                 /** @description Only this ETF. */
                 symbol?: string;
                 /** @description Only items in this state. It does not change the counts of the exchanges. */
@@ -6607,7 +7981,7 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description Only ETFs on this exchange. */
-                exchange?: "XNYS" | "XKRX";
+                exchange?: "XNYS" | "XKRX" | "XLON" | "XETR" | "XTKS" | "XNAS" | "ARCX" | "BATS" | "XASE" | "XETA" | "XJPX";
                 /** @description The `next_cursor` of the previous page of the same query. Opaque; any other text is refused with 400. */
                 cursor?: components["parameters"]["PageCursor"];
                 /** @description Maximum number of items. */
@@ -6640,6 +8014,10 @@ export interface operations {
                      *             }
                      *           ],
                      *           "listed": null,
+                     *           "delisted": null,
+                     *           "isin": null,
+                     *           "permanent_id": "7c1f0e6ad2b9483fa5c46be1d0937f28",
+                     *           "former_symbols": [],
                      *           "retired": false,
                      *           "changes": 0,
                      *           "data_version": {
@@ -6651,6 +8029,7 @@ export interface operations {
                      *           "bars": 2922,
                      *           "quarantined": 0,
                      *           "created_at": "2026-11-27T14:51:54.797299Z",
+                     *           "compared_only": [],
                      *           "links": {
                      *             "bars": "/v1/etfs/SIMKR1/bars",
                      *             "changes": "/v1/etfs/SIMKR1/changes",
@@ -6718,6 +8097,10 @@ export interface operations {
                      *         }
                      *       ],
                      *       "listed": null,
+                     *       "delisted": null,
+                     *       "isin": null,
+                     *       "permanent_id": "7c1f0e6ad2b9483fa5c46be1d0937f28",
+                     *       "former_symbols": [],
                      *       "retired": false,
                      *       "changes": 0,
                      *       "data_version": {
@@ -6729,6 +8112,7 @@ export interface operations {
                      *       "bars": 2993,
                      *       "quarantined": 0,
                      *       "created_at": "2026-11-27T14:51:54.216397Z",
+                     *       "compared_only": [],
                      *       "links": {
                      *         "bars": "/v1/etfs/SIMUS1/bars",
                      *         "changes": "/v1/etfs/SIMUS1/changes",
@@ -6760,6 +8144,10 @@ export interface operations {
                      *         }
                      *       ],
                      *       "listed": null,
+                     *       "delisted": null,
+                     *       "isin": null,
+                     *       "permanent_id": "7c1f0e6ad2b9483fa5c46be1d0937f28",
+                     *       "former_symbols": [],
                      *       "retired": false,
                      *       "changes": 0,
                      *       "data_version": {
@@ -6771,6 +8159,7 @@ export interface operations {
                      *       "bars": 2993,
                      *       "quarantined": 0,
                      *       "created_at": "2026-11-27T14:51:54.216397Z",
+                     *       "compared_only": [],
                      *       "links": {
                      *         "bars": "/v1/etfs/SIMUS1/bars",
                      *         "changes": "/v1/etfs/SIMUS1/changes",
@@ -6786,6 +8175,78 @@ export interface operations {
             409: components["responses"]["Conflict"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
+            503: components["responses"]["Unavailable"];
+            default: components["responses"]["OtherProblem"];
+        };
+    };
+    importETFs: {
+        parameters: {
+            query?: {
+                /** @description Change ETFs that are registered with other values. */
+                update?: "true" | "false";
+                /** @description Only say what would become of the ETFs. */
+                dry_run?: "true" | "false";
+                /**
+                 * @description The source of lines that name none, as NAME; the references are the default ones.
+                 * @example yahoo
+                 */
+                source?: string;
+                /** @description Who asks; defaults to `the API`. */
+                by?: string;
+                /** @description The reason. */
+                why?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The file, as it is. */
+        requestBody: {
+            content: {
+                /**
+                 * @example symbol,exchange,currency,name,isin,listed,delisted,former_symbols,sources
+                 *     SPY,XNYS,USD,SPDR S&P 500 ETF Trust,US78462F1030,1993-01-29,,,yahoo=SPY
+                 *     069500,XKRX,KRW,KODEX 200,KR7069500007,2002-10-14,,,yahoo=069500.KS;file=069500.csv
+                 */
+                "text/csv": string;
+            };
+        };
+        responses: {
+            /** @description What became of the ETFs. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "dry_run": false,
+                     *       "created": 1,
+                     *       "unchanged": 1,
+                     *       "changed": 0,
+                     *       "items": [
+                     *         {
+                     *           "line": 2,
+                     *           "symbol": "SPY",
+                     *           "result": "created",
+                     *           "compared_only": []
+                     *         },
+                     *         {
+                     *           "line": 3,
+                     *           "symbol": "069500",
+                     *           "result": "unchanged",
+                     *           "compared_only": []
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ImportReport"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            413: components["responses"]["FileTooLarge"];
+            415: components["responses"]["NotCSV"];
+            429: components["responses"]["TooManyReads"];
             503: components["responses"]["Unavailable"];
             default: components["responses"]["OtherProblem"];
         };
@@ -6828,6 +8289,10 @@ export interface operations {
                      *         }
                      *       ],
                      *       "listed": null,
+                     *       "delisted": null,
+                     *       "isin": null,
+                     *       "permanent_id": "7c1f0e6ad2b9483fa5c46be1d0937f28",
+                     *       "former_symbols": [],
                      *       "retired": false,
                      *       "changes": 0,
                      *       "data_version": {
@@ -6839,6 +8304,7 @@ export interface operations {
                      *       "bars": 2993,
                      *       "quarantined": 0,
                      *       "created_at": "2026-11-27T14:51:54.216397Z",
+                     *       "compared_only": [],
                      *       "links": {
                      *         "bars": "/v1/etfs/SIMUS1/bars",
                      *         "changes": "/v1/etfs/SIMUS1/changes",
@@ -6915,6 +8381,10 @@ export interface operations {
                      *         }
                      *       ],
                      *       "listed": null,
+                     *       "delisted": null,
+                     *       "isin": null,
+                     *       "permanent_id": "7c1f0e6ad2b9483fa5c46be1d0937f28",
+                     *       "former_symbols": [],
                      *       "retired": false,
                      *       "changes": 0,
                      *       "data_version": {
@@ -6926,6 +8396,7 @@ export interface operations {
                      *       "bars": 2993,
                      *       "quarantined": 0,
                      *       "created_at": "2026-11-27T14:51:54.216397Z",
+                     *       "compared_only": [],
                      *       "links": {
                      *         "bars": "/v1/etfs/SIMUS1/bars",
                      *         "changes": "/v1/etfs/SIMUS1/changes",
@@ -6979,6 +8450,101 @@ export interface operations {
             };
             400: components["responses"]["InvalidRequest"];
             404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+            default: components["responses"]["OtherProblem"];
+        };
+    };
+    renameETF: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The ETF's symbol.
+                 * @example SPY
+                 */
+                symbol: components["parameters"]["SymbolInPath"];
+            };
+            cookie?: never;
+        };
+        /** @description The new symbol, and since when. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "to": "METV",
+                 *       "last": "2022-06-08",
+                 *       "sources": [
+                 *         {
+                 *           "name": "yahoo",
+                 *           "ref": "METV"
+                 *         }
+                 *       ],
+                 *       "by": "Kim",
+                 *       "why": "Roundhill gave the symbol up"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Rename"];
+            };
+        };
+        responses: {
+            /** @description The ETF under its new symbol. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "symbol": "METV",
+                     *       "exchange": "XNYS",
+                     *       "currency": "USD",
+                     *       "name": null,
+                     *       "sources": [
+                     *         {
+                     *           "name": "yahoo",
+                     *           "ref": "METV"
+                     *         }
+                     *       ],
+                     *       "listed": "2021-06-30",
+                     *       "delisted": null,
+                     *       "isin": null,
+                     *       "permanent_id": "7c1f0e6ad2b9483fa5c46be1d0937f28",
+                     *       "former_symbols": [
+                     *         {
+                     *           "symbol": "META",
+                     *           "last": "2022-06-08"
+                     *         }
+                     *       ],
+                     *       "retired": false,
+                     *       "changes": 1,
+                     *       "data_version": {
+                     *         "number": 1,
+                     *         "writer": "9eae93c244c58245f0ec29b80368e275"
+                     *       },
+                     *       "first_session": "2021-06-30",
+                     *       "last_session": "2026-11-25",
+                     *       "bars": 1361,
+                     *       "quarantined": 0,
+                     *       "created_at": "2026-11-27T14:51:54.216397Z",
+                     *       "compared_only": [],
+                     *       "links": {
+                     *         "bars": "/v1/etfs/METV/bars",
+                     *         "changes": "/v1/etfs/METV/changes",
+                     *         "latest_forecast": "/v1/etfs/METV/forecasts/latest",
+                     *         "self": "/v1/etfs/METV"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ETF"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
             503: components["responses"]["Unavailable"];
             default: components["responses"]["OtherProblem"];
         };
@@ -7447,7 +9013,7 @@ export interface operations {
                  * @description The exchange whose calendar the dates follow.
                  * @example XNYS
                  */
-                exchange: "XNYS" | "XKRX";
+                exchange: "XNYS" | "XKRX" | "XLON" | "XETR" | "XTKS" | "XNAS" | "ARCX" | "BATS" | "XASE" | "XETA" | "XJPX";
                 /**
                  * @description What to call the file in the findings.
                  * @example SPY
@@ -7548,7 +9114,7 @@ export interface operations {
                  * @description The exchange whose calendar the dates follow.
                  * @example XNYS
                  */
-                exchange: "XNYS" | "XKRX";
+                exchange: "XNYS" | "XKRX" | "XLON" | "XETR" | "XTKS" | "XNAS" | "ARCX" | "BATS" | "XASE" | "XETA" | "XJPX";
                 /**
                  * @description How to read the file, as in the reference of a file source: `basis=as_traded&dates=dmy`, percent-encoded. docs/sources.md lists
                  *     the options.
@@ -8756,7 +10322,7 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description Only ETFs of this exchange. */
-                exchange?: "XNYS" | "XKRX";
+                exchange?: "XNYS" | "XKRX" | "XLON" | "XETR" | "XTKS" | "XNAS" | "ARCX" | "BATS" | "XASE" | "XETA" | "XJPX";
                 /**
                  * @description Only this ETF.
                  * @example SPY
@@ -8863,7 +10429,7 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description Only verdicts for this exchange. */
-                exchange?: "XNYS" | "XKRX";
+                exchange?: "XNYS" | "XKRX" | "XLON" | "XETR" | "XTKS" | "XNAS" | "ARCX" | "BATS" | "XASE" | "XETA" | "XJPX";
                 /**
                  * @description Only this horizon, in sessions.
                  * @example 1
@@ -9143,7 +10709,7 @@ export interface operations {
                  * @description The exchange.
                  * @example XNYS
                  */
-                exchange: "XNYS" | "XKRX";
+                exchange: "XNYS" | "XKRX" | "XLON" | "XETR" | "XTKS" | "XNAS" | "ARCX" | "BATS" | "XASE" | "XETA" | "XJPX";
                 /**
                  * @description The model, one that has scores; by default the one that is served at the horizon on the exchange.
                  * @example drift
@@ -9247,8 +10813,10 @@ export interface operations {
     listRuns: {
         parameters: {
             query?: {
+                /** @description `daily` lists the daily runs, `backfill` the runs of backfills (`/v1/backfills` has more of these). */
+                workflow?: "daily" | "backfill";
                 /** @description Only runs for this exchange. */
-                exchange?: "XNYS" | "XKRX";
+                exchange?: "XNYS" | "XKRX" | "XLON" | "XETR" | "XTKS" | "XNAS" | "ARCX" | "BATS" | "XASE" | "XETA" | "XJPX";
                 /** @description Only runs with this status. */
                 status?: "running" | "completed" | "failed" | "cancelled" | "terminated" | "timed_out";
                 /** @description The `next_cursor` of the previous page of the same query. Opaque; any other text is refused with 400. */
@@ -9520,7 +11088,7 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description Only events about this exchange. */
-                exchange?: "XNYS" | "XKRX";
+                exchange?: "XNYS" | "XKRX" | "XLON" | "XETR" | "XTKS" | "XNAS" | "ARCX" | "BATS" | "XASE" | "XETA" | "XJPX";
                 /** @description Only events about this ETF. */
                 symbol?: string;
                 /**
@@ -9622,7 +11190,7 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description Only backtests of this exchange. Those of ETFs of several are of none. */
-                exchange?: "XNYS" | "XKRX";
+                exchange?: "XNYS" | "XKRX" | "XLON" | "XETR" | "XTKS" | "XNAS" | "ARCX" | "BATS" | "XASE" | "XETA" | "XJPX";
                 /** @description Only backtests with this status. */
                 status?: "running" | "completed" | "failed" | "cancelled" | "terminated" | "timed_out";
                 /** @description The `next_cursor` of the previous page of the same query. Opaque; any other text is refused with 400. */
@@ -10063,13 +11631,588 @@ export interface operations {
             default: components["responses"]["OtherProblem"];
         };
     };
+    listBackfills: {
+        parameters: {
+            query?: {
+                /** @description Only backfills of this exchange. */
+                exchange?: "XNYS" | "XKRX" | "XLON" | "XETR" | "XTKS";
+                /** @description Only backfills with this status. */
+                status?: "running" | "completed" | "failed" | "cancelled" | "terminated" | "timed_out";
+                /** @description The `next_cursor` of the previous page of the same query. Opaque; any other text is refused with 400. */
+                cursor?: components["parameters"]["PageCursor"];
+                /** @description Maximum number of items. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of backfills. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "0123456789abcdef0123456789abcdef",
+                     *           "workflow_id": "backfill/0123456789abcdef0123456789abcdef",
+                     *           "run": "backfill:0123456789abcdef0123456789abcdef",
+                     *           "exchange": "XNYS",
+                     *           "symbols": [
+                     *             "QQQ",
+                     *             "SPY"
+                     *           ],
+                     *           "from": "2005-01-03",
+                     *           "to": "2025-09-26",
+                     *           "source": null,
+                     *           "refetch": false,
+                     *           "attempt": 1,
+                     *           "status": "running",
+                     *           "paused": false,
+                     *           "counts": {
+                     *             "etfs": 2,
+                     *             "etfs_done": 1,
+                     *             "etfs_failed": 0,
+                     *             "sessions": 10434,
+                     *             "sessions_done": 7200,
+                     *             "rows_new": 7198,
+                     *             "rows_unchanged": 12,
+                     *             "rows_revised": 0,
+                     *             "rows_quarantined": 2,
+                     *             "requests": 5,
+                     *             "still_missing": 0
+                     *           },
+                     *           "pace": {
+                     *             "percent": 69,
+                     *             "sessions_per_s": 412.5,
+                     *             "left_s": 7,
+                     *             "sessions_to_come": 3234
+                     *           },
+                     *           "waits_for": null,
+                     *           "waits_until": null,
+                     *           "error": null,
+                     *           "started_at": "2026-11-27T14:51:54.704586Z",
+                     *           "finished_at": null,
+                     *           "links": {
+                     *             "self": "/v1/backfills/0123456789abcdef0123456789abcdef",
+                     *             "run": "/v1/runs/backfill:0123456789abcdef0123456789abcdef",
+                     *             "temporal": null
+                     *           }
+                     *         }
+                     *       ],
+                     *       "next_cursor": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["BackfillList"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            429: components["responses"]["TooManyReads"];
+            503: components["responses"]["Unavailable"];
+            default: components["responses"]["OtherProblem"];
+        };
+    };
+    createBackfill: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The backfill to start. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "exchange": "XNYS",
+                 *       "symbols": [
+                 *         "SPY",
+                 *         "QQQ"
+                 *       ],
+                 *       "from": "2005-01-03",
+                 *       "to": "2025-09-26"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewBackfill"];
+            };
+        };
+        responses: {
+            /** @description The backfill, newly started or existing. */
+            202: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0123456789abcdef0123456789abcdef",
+                     *       "workflow_id": "backfill/0123456789abcdef0123456789abcdef",
+                     *       "run": "backfill:0123456789abcdef0123456789abcdef",
+                     *       "exchange": "XNYS",
+                     *       "symbols": [
+                     *         "QQQ",
+                     *         "SPY"
+                     *       ],
+                     *       "from": "2005-01-03",
+                     *       "to": "2025-09-26",
+                     *       "source": null,
+                     *       "refetch": false,
+                     *       "attempt": 1,
+                     *       "status": "running",
+                     *       "paused": false,
+                     *       "counts": {
+                     *         "etfs": 2,
+                     *         "etfs_done": 1,
+                     *         "etfs_failed": 0,
+                     *         "sessions": 10434,
+                     *         "sessions_done": 7200,
+                     *         "rows_new": 7198,
+                     *         "rows_unchanged": 12,
+                     *         "rows_revised": 0,
+                     *         "rows_quarantined": 2,
+                     *         "requests": 5,
+                     *         "still_missing": 0
+                     *       },
+                     *       "pace": {
+                     *         "percent": 69,
+                     *         "sessions_per_s": 412.5,
+                     *         "left_s": 7,
+                     *         "sessions_to_come": 3234
+                     *       },
+                     *       "waits_for": null,
+                     *       "waits_until": null,
+                     *       "error": null,
+                     *       "started_at": "2026-11-27T14:51:54.704586Z",
+                     *       "finished_at": null,
+                     *       "links": {
+                     *         "self": "/v1/backfills/0123456789abcdef0123456789abcdef",
+                     *         "run": "/v1/runs/backfill:0123456789abcdef0123456789abcdef",
+                     *         "temporal": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Backfill"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            503: components["responses"]["Unavailable"];
+            default: components["responses"]["OtherProblem"];
+        };
+    };
+    getBackfill: {
+        parameters: {
+            query?: {
+                /** @description The `next_cursor` of the previous page of the same query. Opaque; any other text is refused with 400. */
+                cursor?: components["parameters"]["PageCursor"];
+                /** @description Maximum number of ETFs. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The backfill's ID.
+                 * @example 0123456789abcdef0123456789abcdef
+                 */
+                id: components["parameters"]["BackfillID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The backfill. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0123456789abcdef0123456789abcdef",
+                     *       "workflow_id": "backfill/0123456789abcdef0123456789abcdef",
+                     *       "run": "backfill:0123456789abcdef0123456789abcdef",
+                     *       "exchange": "XNYS",
+                     *       "symbols": [
+                     *         "QQQ",
+                     *         "SPY"
+                     *       ],
+                     *       "from": "2005-01-03",
+                     *       "to": "2025-09-26",
+                     *       "source": null,
+                     *       "refetch": false,
+                     *       "attempt": 1,
+                     *       "status": "running",
+                     *       "paused": false,
+                     *       "counts": {
+                     *         "etfs": 2,
+                     *         "etfs_done": 1,
+                     *         "etfs_failed": 0,
+                     *         "sessions": 10434,
+                     *         "sessions_done": 7200,
+                     *         "rows_new": 7198,
+                     *         "rows_unchanged": 12,
+                     *         "rows_revised": 0,
+                     *         "rows_quarantined": 2,
+                     *         "requests": 5,
+                     *         "still_missing": 0
+                     *       },
+                     *       "pace": {
+                     *         "percent": 69,
+                     *         "sessions_per_s": 412.5,
+                     *         "left_s": 7,
+                     *         "sessions_to_come": 3234
+                     *       },
+                     *       "waits_for": null,
+                     *       "waits_until": null,
+                     *       "error": null,
+                     *       "started_at": "2026-11-27T14:51:54.704586Z",
+                     *       "finished_at": null,
+                     *       "links": {
+                     *         "self": "/v1/backfills/0123456789abcdef0123456789abcdef",
+                     *         "run": "/v1/runs/backfill:0123456789abcdef0123456789abcdef",
+                     *         "temporal": null
+                     *       },
+                     *       "etfs": {
+                     *         "items": [
+                     *           {
+                     *             "symbol": "SPY",
+                     *             "status": "completed",
+                     *             "source": "yahoo",
+                     *             "sessions": 5217,
+                     *             "sessions_done": 5217,
+                     *             "rows_new": 5217,
+                     *             "rows_unchanged": 0,
+                     *             "rows_revised": 0,
+                     *             "rows_quarantined": 0,
+                     *             "requests": 3,
+                     *             "still_missing": 0,
+                     *             "error": null
+                     *           }
+                     *         ],
+                     *         "next_cursor": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["BackfillDetail"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyReads"];
+            503: components["responses"]["Unavailable"];
+            default: components["responses"]["OtherProblem"];
+        };
+    };
+    pauseBackfill: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The backfill's ID.
+                 * @example 0123456789abcdef0123456789abcdef
+                 */
+                id: components["parameters"]["BackfillID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The pause is requested. */
+            202: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0123456789abcdef0123456789abcdef",
+                     *       "workflow_id": "backfill/0123456789abcdef0123456789abcdef",
+                     *       "run": "backfill:0123456789abcdef0123456789abcdef",
+                     *       "exchange": "XNYS",
+                     *       "symbols": [
+                     *         "QQQ",
+                     *         "SPY"
+                     *       ],
+                     *       "from": "2005-01-03",
+                     *       "to": "2025-09-26",
+                     *       "source": null,
+                     *       "refetch": false,
+                     *       "attempt": 1,
+                     *       "status": "running",
+                     *       "paused": false,
+                     *       "counts": {
+                     *         "etfs": 2,
+                     *         "etfs_done": 1,
+                     *         "etfs_failed": 0,
+                     *         "sessions": 10434,
+                     *         "sessions_done": 7200,
+                     *         "rows_new": 7198,
+                     *         "rows_unchanged": 12,
+                     *         "rows_revised": 0,
+                     *         "rows_quarantined": 2,
+                     *         "requests": 5,
+                     *         "still_missing": 0
+                     *       },
+                     *       "pace": {
+                     *         "percent": 69,
+                     *         "sessions_per_s": 412.5,
+                     *         "left_s": 7,
+                     *         "sessions_to_come": 3234
+                     *       },
+                     *       "waits_for": null,
+                     *       "waits_until": null,
+                     *       "error": null,
+                     *       "started_at": "2026-11-27T14:51:54.704586Z",
+                     *       "finished_at": null,
+                     *       "links": {
+                     *         "self": "/v1/backfills/0123456789abcdef0123456789abcdef",
+                     *         "run": "/v1/runs/backfill:0123456789abcdef0123456789abcdef",
+                     *         "temporal": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Backfill"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            503: components["responses"]["Unavailable"];
+            default: components["responses"]["OtherProblem"];
+        };
+    };
+    resumeBackfill: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The backfill's ID.
+                 * @example 0123456789abcdef0123456789abcdef
+                 */
+                id: components["parameters"]["BackfillID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The backfill goes on. */
+            202: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0123456789abcdef0123456789abcdef",
+                     *       "workflow_id": "backfill/0123456789abcdef0123456789abcdef",
+                     *       "run": "backfill:0123456789abcdef0123456789abcdef",
+                     *       "exchange": "XNYS",
+                     *       "symbols": [
+                     *         "QQQ",
+                     *         "SPY"
+                     *       ],
+                     *       "from": "2005-01-03",
+                     *       "to": "2025-09-26",
+                     *       "source": null,
+                     *       "refetch": false,
+                     *       "attempt": 1,
+                     *       "status": "running",
+                     *       "paused": false,
+                     *       "counts": {
+                     *         "etfs": 2,
+                     *         "etfs_done": 1,
+                     *         "etfs_failed": 0,
+                     *         "sessions": 10434,
+                     *         "sessions_done": 7200,
+                     *         "rows_new": 7198,
+                     *         "rows_unchanged": 12,
+                     *         "rows_revised": 0,
+                     *         "rows_quarantined": 2,
+                     *         "requests": 5,
+                     *         "still_missing": 0
+                     *       },
+                     *       "pace": {
+                     *         "percent": 69,
+                     *         "sessions_per_s": 412.5,
+                     *         "left_s": 7,
+                     *         "sessions_to_come": 3234
+                     *       },
+                     *       "waits_for": null,
+                     *       "waits_until": null,
+                     *       "error": null,
+                     *       "started_at": "2026-11-27T14:51:54.704586Z",
+                     *       "finished_at": null,
+                     *       "links": {
+                     *         "self": "/v1/backfills/0123456789abcdef0123456789abcdef",
+                     *         "run": "/v1/runs/backfill:0123456789abcdef0123456789abcdef",
+                     *         "temporal": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Backfill"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            503: components["responses"]["Unavailable"];
+            default: components["responses"]["OtherProblem"];
+        };
+    };
+    cancelBackfill: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The backfill's ID.
+                 * @example 0123456789abcdef0123456789abcdef
+                 */
+                id: components["parameters"]["BackfillID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The cancellation is requested. */
+            202: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0123456789abcdef0123456789abcdef",
+                     *       "workflow_id": "backfill/0123456789abcdef0123456789abcdef",
+                     *       "run": "backfill:0123456789abcdef0123456789abcdef",
+                     *       "exchange": "XNYS",
+                     *       "symbols": [
+                     *         "QQQ",
+                     *         "SPY"
+                     *       ],
+                     *       "from": "2005-01-03",
+                     *       "to": "2025-09-26",
+                     *       "source": null,
+                     *       "refetch": false,
+                     *       "attempt": 1,
+                     *       "status": "running",
+                     *       "paused": false,
+                     *       "counts": {
+                     *         "etfs": 2,
+                     *         "etfs_done": 1,
+                     *         "etfs_failed": 0,
+                     *         "sessions": 10434,
+                     *         "sessions_done": 7200,
+                     *         "rows_new": 7198,
+                     *         "rows_unchanged": 12,
+                     *         "rows_revised": 0,
+                     *         "rows_quarantined": 2,
+                     *         "requests": 5,
+                     *         "still_missing": 0
+                     *       },
+                     *       "pace": {
+                     *         "percent": 69,
+                     *         "sessions_per_s": 412.5,
+                     *         "left_s": 7,
+                     *         "sessions_to_come": 3234
+                     *       },
+                     *       "waits_for": null,
+                     *       "waits_until": null,
+                     *       "error": null,
+                     *       "started_at": "2026-11-27T14:51:54.704586Z",
+                     *       "finished_at": null,
+                     *       "links": {
+                     *         "self": "/v1/backfills/0123456789abcdef0123456789abcdef",
+                     *         "run": "/v1/runs/backfill:0123456789abcdef0123456789abcdef",
+                     *         "temporal": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Backfill"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            503: components["responses"]["Unavailable"];
+            default: components["responses"]["OtherProblem"];
+        };
+    };
+    listGaps: {
+        parameters: {
+            query?: {
+                /** @description Only ETFs of this exchange. */
+                exchange?: "XNYS" | "XKRX" | "XLON" | "XETR" | "XTKS";
+                /** @description Only this ETF. Without it, retired ETFs are left out. */
+                symbol?: string;
+                /** @description First session. */
+                from?: string;
+                /** @description Last session; by default the last closed one. */
+                to?: string;
+                /** @description The `next_cursor` of the previous page of the same query. Opaque; any other text is refused with 400. */
+                cursor?: components["parameters"]["PageCursor"];
+                /** @description Maximum number of items. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of gaps. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "symbol": "069500",
+                     *           "exchange": "XKRX",
+                     *           "from": "2015-03-02",
+                     *           "to": "2015-03-06",
+                     *           "sessions": 5,
+                     *           "place": "between",
+                     *           "asked": "2026-11-27T14:51:54.704586Z",
+                     *           "unreachable": false
+                     *         }
+                     *       ],
+                     *       "next_cursor": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["GapList"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyReads"];
+            503: components["responses"]["Unavailable"];
+            default: components["responses"]["OtherProblem"];
+        };
+    };
     listFindings: {
         parameters: {
             query?: {
                 /** @description Only findings about this ETF. */
                 symbol?: string;
                 /** @description Only findings about ETFs of this exchange. */
-                exchange?: "XNYS" | "XKRX";
+                exchange?: "XNYS" | "XKRX" | "XLON" | "XETR" | "XTKS" | "XNAS" | "ARCX" | "BATS" | "XASE" | "XETA" | "XJPX";
                 /** @description Only findings of this rule. A name that no rule has is refused with 400. */
                 rule?: string;
                 /** @description Only findings of this severity. */
@@ -10211,7 +12354,8 @@ export interface operations {
                      *             "known_from": "2026-11-27T14:52:13.45182Z",
                      *             "held": false,
                      *             "provisional": false
-                     *           }
+                     *           },
+                     *           "second": null
                      *         }
                      *       ],
                      *       "clipped": true,
@@ -10346,9 +12490,43 @@ export interface operations {
                      * @example {
                      *       "items": [
                      *         {
-                     *           "name": "file",
-                     *           "description": "CSV files from the server's folder",
-                     *           "ref": "a file's name, such as SPY.csv"
+                     *           "name": "simulated",
+                     *           "description": "a simulated market, to try things out",
+                     *           "ref": "any name; each has prices of its own",
+                     *           "basis": "as_traded",
+                     *           "restated": false,
+                     *           "exchanges": null,
+                     *           "depth": {
+                     *             "rows": null,
+                     *             "days": null
+                     *           },
+                     *           "window_days": null,
+                     *           "day_responses": false,
+                     *           "rate": null,
+                     *           "quota": null,
+                     *           "key": null,
+                     *           "cost": null,
+                     *           "pitfalls": null,
+                     *           "breaker": {
+                     *             "state": "open",
+                     *             "failures": 5,
+                     *             "failing": [
+                     *               "SIMUS1",
+                     *               "SIMUS2",
+                     *               "SIMUS3",
+                     *               "SIMUS4",
+                     *               "SIMUS5"
+                     *             ],
+                     *             "reason": "simulated: 503 Service Unavailable",
+                     *             "since": "2026-11-27T21:31:02.418203Z",
+                     *             "retry_at": "2026-11-27T21:36:02.418203Z",
+                     *             "last_success": "2026-11-26T21:30:09.797299Z"
+                     *           },
+                     *           "etfs": 40,
+                     *           "preferred_by": 40,
+                     *           "links": {
+                     *             "self": "/v1/sources/simulated"
+                     *           }
                      *         }
                      *       ],
                      *       "next_cursor": null
@@ -10358,6 +12536,263 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidRequest"];
+            503: components["responses"]["Unavailable"];
+            default: components["responses"]["OtherProblem"];
+        };
+    };
+    getSource: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The source's name.
+                 * @example simulated
+                 */
+                name: components["parameters"]["SourceName"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The source. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "source": {
+                     *         "name": "simulated",
+                     *         "description": "a simulated market, to try things out",
+                     *         "ref": "any name; each has prices of its own",
+                     *         "basis": "as_traded",
+                     *         "restated": false,
+                     *         "exchanges": null,
+                     *         "depth": {
+                     *           "rows": null,
+                     *           "days": null
+                     *         },
+                     *         "window_days": null,
+                     *         "day_responses": false,
+                     *         "rate": null,
+                     *         "quota": null,
+                     *         "key": null,
+                     *         "cost": null,
+                     *         "pitfalls": null,
+                     *         "breaker": {
+                     *           "state": "open",
+                     *           "failures": 5,
+                     *           "failing": [
+                     *             "SIMUS1",
+                     *             "SIMUS2",
+                     *             "SIMUS3",
+                     *             "SIMUS4",
+                     *             "SIMUS5"
+                     *           ],
+                     *           "reason": "simulated: 503 Service Unavailable",
+                     *           "since": "2026-11-27T21:31:02.418203Z",
+                     *           "retry_at": "2026-11-27T21:36:02.418203Z",
+                     *           "last_success": "2026-11-26T21:30:09.797299Z"
+                     *         },
+                     *         "etfs": 40,
+                     *         "preferred_by": 40,
+                     *         "links": {
+                     *           "self": "/v1/sources/simulated"
+                     *         }
+                     *       },
+                     *       "etfs": [
+                     *         {
+                     *           "symbol": "SIMUS1",
+                     *           "exchange": "XNYS",
+                     *           "ref": "SIMUS1",
+                     *           "place": 1
+                     *         }
+                     *       ],
+                     *       "changes": [
+                     *         {
+                     *           "number": 1,
+                     *           "state": "open",
+                     *           "failures": 5,
+                     *           "reason": "simulated: 503 Service Unavailable",
+                     *           "at": "2026-11-27T21:31:02.418203Z",
+                     *           "retry_at": "2026-11-27T21:36:02.418203Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SourceDetail"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+            default: components["responses"]["OtherProblem"];
+        };
+    };
+    listCalendars: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The calendars. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "exchange": "XKRX",
+                     *           "name": "Korea Exchange",
+                     *           "time_zone": "Asia/Seoul",
+                     *           "from": "1990-01-01",
+                     *           "to": "2030-12-31",
+                     *           "version": 1,
+                     *           "changes": [
+                     *             {
+                     *               "exchange": "XKRX",
+                     *               "number": 1,
+                     *               "session": "2026-06-03",
+                     *               "closed": true,
+                     *               "reason": "storm",
+                     *               "by": "operator",
+                     *               "at": "2026-05-30T09:00:00Z"
+                     *             }
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "next_cursor": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CalendarList"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            503: components["responses"]["Unavailable"];
+            default: components["responses"]["OtherProblem"];
+        };
+    };
+    getCalendarClosures: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The exchange.
+                 * @example XKRX
+                 */
+                exchange: "XNYS" | "XKRX" | "XLON" | "XETR" | "XTKS" | "XNAS" | "ARCX" | "BATS" | "XASE" | "XETA" | "XJPX";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The calendar. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "exchange": "XKRX",
+                     *       "name": "Korea Exchange",
+                     *       "time_zone": "Asia/Seoul",
+                     *       "from": "1990-01-01",
+                     *       "to": "2030-12-31",
+                     *       "version": 0,
+                     *       "changes": []
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Calendar"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            503: components["responses"]["Unavailable"];
+            default: components["responses"]["OtherProblem"];
+        };
+    };
+    changeCalendar: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The exchange.
+                 * @example XKRX
+                 */
+                exchange: "XNYS" | "XKRX" | "XLON" | "XETR" | "XTKS" | "XNAS" | "ARCX" | "BATS" | "XASE" | "XETA" | "XJPX";
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "session": "2029-06-05",
+                 *       "reason": "storm"
+                 *     }
+                 */
+                "application/json": components["schemas"]["CalendarChangeRequest"];
+            };
+        };
+        responses: {
+            /** @description It was so already. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "exchange": "XKRX",
+                     *       "number": 1,
+                     *       "session": "2026-06-03",
+                     *       "closed": true,
+                     *       "reason": "storm",
+                     *       "by": "operator",
+                     *       "at": "2026-05-30T09:00:00Z",
+                     *       "moved": 0,
+                     *       "changed": false
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CalendarChanged"];
+                };
+            };
+            /** @description The calendar has a new version. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "exchange": "XKRX",
+                     *       "number": 1,
+                     *       "session": "2026-06-03",
+                     *       "closed": true,
+                     *       "reason": "storm",
+                     *       "by": "operator",
+                     *       "at": "2026-05-30T09:00:00Z",
+                     *       "moved": 8400,
+                     *       "changed": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CalendarChanged"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            503: components["responses"]["Unavailable"];
             default: components["responses"]["OtherProblem"];
         };
     };

@@ -108,10 +108,11 @@ export interface FanPoint {
  */
 export function fan(forecast: Forecast, start: number | undefined, at: (session: string) => number): FanPoint[] {
   const points = forecast.points.map((p) => {
-    const k = at(p.target);
+    const target = p.moved_to ?? p.target; // the session that the horizon ends on now
+    const k = at(target);
     const q = (level: string) => p.quantiles[level];
     return {
-      session: p.target,
+      session: target,
       horizon: p.horizon,
       median: (q('0.5') ?? p.mean) * k,
       mean: p.mean * k,

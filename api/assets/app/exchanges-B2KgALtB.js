@@ -1,0 +1,1 @@
+var e={XNYS:`USD`,XKRX:`KRW`,XLON:`GBX`,XETR:`EUR`,XTKS:`JPY`},t=Object.keys(e);function n(e){return t.find(t=>t===e)}function r(t){return e[t]}export{t as n,r,n as t};

@@ -1,1 +1,0 @@
-import{bt as e}from"./i18n.svelte-C_WkuH45.js";e();
