@@ -31,8 +31,6 @@ type Backfills interface {
 	SetBackfillWait(ctx context.Context, id string, w etf.BackfillWait) error
 	// FinishBackfill records how a backfill ended. A repeat changes nothing.
 	FinishBackfill(ctx context.Context, end etf.BackfillEnd) error
-	// Stored summarises the ETF's stored bars.
-	Stored(ctx context.Context, symbol etf.Symbol) (etf.Stored, error)
 	// StoredSessions returns the sessions of the window that have a bar, quarantined and held ones included, ascending.
 	StoredSessions(ctx context.Context, symbol etf.Symbol, window etf.Window) ([]etf.Session, error)
 }
@@ -408,36 +406,23 @@ func (a *Backfilling) fillOf(ctx context.Context, b etf.Backfill, e etf.ETF) (*f
 	if f.missing = Missing(f.wanted, f.stored); len(f.missing) == 0 && !b.Refetch {
 		return f, nil
 	}
-	return f, a.leaveOutCompared(ctx, f, e)
+	return f, f.leaveOutCompared(e)
 }
 
 // leaveOutCompared finds the sources of the fill whose prices can't be those of the ETF's series, and returns an error if no other is left.
-func (a *Backfilling) leaveOutCompared(ctx context.Context, f *fill, e etf.ETF) error {
-	basis := etf.SeriesBasis(e.Sources)
-	if basis == "" {
-		return nil
-	}
-	stored, err := a.Store.Stored(ctx, e.Symbol)
-	if err != nil {
-		return err
-	}
-	basis = cmp.Or(stored.Basis, basis)
-	left := false
+func (f *fill) leaveOutCompared(e etf.ETF) error {
+	f.compared = etf.ComparedOnly(e.Sources, e.Basis)
 	for i, ref := range f.sources {
-		if onOtherBasis(ref.Name, basis) {
-			f.compared = append(f.compared, ref.Name)
+		if f.asks(i, ref.Name) {
+			return nil
 		}
-		left = left || f.asks(i, ref.Name)
 	}
-	switch {
-	case left:
-		return nil
-	case f.request.Source != "":
+	basis := cmp.Or(e.Basis, etf.Source(e.Sources[0].Name).Basis)
+	if f.request.Source != "" {
 		return etf.Invalid("source", fmt.Sprintf("%s's prices are %s, but the series of %s is %s: they are only compared with it, and can't fill it in", f.request.Source, etf.Source(f.request.Source).Basis, e.Symbol, basis),
 			"start the backfill without a source (`etfcast backfill start` without --source), or name another one: `etfcast etf sources "+string(e.Symbol)+"` lists them")
-	default:
-		return etf.Invalid("sources", fmt.Sprintf("the series of %s is %s, and none of its sources fills in such prices", e.Symbol, basis), "put one first that has them: `etfcast etf edit "+string(e.Symbol)+" --source NAME`")
 	}
+	return etf.Invalid("sources", fmt.Sprintf("the series of %s is %s, and none of its sources fills in such prices", e.Symbol, basis), "put one first that has them: `etfcast etf edit "+string(e.Symbol)+" --source NAME`")
 }
 
 // asks reports whether the source, at that place among those of the fill, is asked for the ETF's sessions.

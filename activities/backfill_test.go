@@ -21,12 +21,7 @@ type fillStore struct {
 	plan     []etf.BackfillETF
 	stored   []etf.Session
 	asked    []etf.BackfillWindow
-	basis    etf.Basis // of what is stored
 	now      time.Time
-}
-
-func (s *fillStore) Stored(context.Context, etf.Symbol) (etf.Stored, error) {
-	return etf.Stored{Bars: len(s.stored), Basis: s.basis}, nil
 }
 
 func (s *fillStore) Backfill(context.Context, string) (etf.Backfill, error) { return s.backfill, nil }
@@ -193,7 +188,7 @@ func TestAdvanceBackfillComparedOnly(t *testing.T) {
 
 	// What is stored says which sources fill it in, if that is another basis than the first source's.
 	s, a = newFill("2025-09-02", "2025-09-26", "naver", "yahoo")
-	s.basis = etf.AsTraded
+	s.etf.Basis = etf.AsTraded
 	wantAsked(t, s.advance(t, a, nil, nil), "yahoo 2025-09-02..2025-09-26")
 
 	for _, c := range []struct {
@@ -207,7 +202,7 @@ func TestAdvanceBackfillComparedOnly(t *testing.T) {
 		{"", etf.TotalAdjusted, []string{"yahoo", "naver"}, []string{"sources: the series of SPY is total_adjusted, and none of its sources fills in such prices"}}, // naver does in first place only
 	} {
 		s, a := newFill("2025-09-02", "2025-09-26", c.sources...)
-		s.backfill.Source, s.basis = c.named, c.basis
+		s.backfill.Source, s.etf.Basis = c.named, c.basis
 		wantAsked(t, s.advance(t, a, nil, nil))
 		for _, text := range c.want {
 			if s.row.Status != etf.RunFailed || s.row.StillMissing != s.row.Sessions || !strings.Contains(s.row.Error, text) {

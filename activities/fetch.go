@@ -275,17 +275,11 @@ func otherBasis(source string, in FetchInput, stored etf.Stored) error {
 	if in.Basis == "" {
 		return nil
 	}
-	if want := cmp.Or(stored.Basis, in.Basis); onOtherBasis(source, want) {
+	if want := cmp.Or(stored.Basis, in.Basis); etf.OnOtherBasis(source, want) {
 		return etf.Invalid("basis", fmt.Sprintf("%s's prices are %s, but the series is %s: they can be compared with it, and not continue it", source, etf.Source(source).Basis, want),
 			"add a source with the series' basis: `etfcast etf edit` changes the sources")
 	}
 	return nil
-}
-
-// onOtherBasis reports whether the source declares another basis.
-func onOtherBasis(source string, basis etf.Basis) bool {
-	declared := etf.Source(source).Basis
-	return declared != "" && declared != etf.BasisUnknown && declared != basis
 }
 
 // mismatch rejects a response that can't continue the stored series: prices of another basis or currency.

@@ -268,7 +268,7 @@ func complete(ctx context.Context, q *sqlcgen.Queries, rows []sqlcgen.Etf) ([]et
 			Symbol: etf.Symbol(r.Symbol), Exchange: etf.Exchange(r.Exchange), Currency: etf.Currency(r.Currency),
 			DataVersion: etf.DataVersion{Number: r.DataVersion, Writer: r.DataVersionWriter},
 			First:       etf.Session(r.FirstSession), Last: etf.Session(r.LastSession),
-			Bars: int(r.Bars), Quarantined: int(r.Quarantined), CreatedAt: r.CreatedAt,
+			Basis: etf.Basis(r.Basis), Bars: int(r.Bars), Quarantined: int(r.Quarantined), CreatedAt: r.CreatedAt,
 		}
 	}
 	each := func(id uint32, do func(*etf.ETF)) {

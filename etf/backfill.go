@@ -227,7 +227,7 @@ type Gap struct {
 	// Asked says when a backfill last asked a source for it in vain, a week after it or later; zero while a source that can have it has not
 	// answered.
 	Asked time.Time `json:"asked,omitzero"`
-	// Unreachable means that the history of none of the ETF's sources goes back that far.
+	// Unreachable means that none of the ETF's sources can have them: their histories begin later, or their prices are only compared with the series.
 	Unreachable bool `json:"unreachable,omitempty"`
 }
 

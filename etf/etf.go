@@ -142,10 +142,11 @@ type ETF struct {
 	// Changes is how often the ETF has been changed since it was registered: the number of its newest ETFChange.
 	Changes     int         `json:"changes,omitempty"`
 	DataVersion DataVersion `json:"data_version"`
-	// First and Last are the first and last stored sessions, zero before the first update. Bars counts the stored bars,
-	// quarantined ones included; Quarantined counts only those.
+	// First and Last are the first and last stored sessions, zero before the first update, and Basis is that of the stored prices. Bars counts
+	// the stored bars, quarantined ones included; Quarantined counts only those.
 	First       Session   `json:"first_session,omitzero"`
 	Last        Session   `json:"last_session,omitzero"`
+	Basis       Basis     `json:"basis,omitempty"`
 	Bars        int       `json:"bars"`
 	Quarantined int       `json:"quarantined"`
 	CreatedAt   time.Time `json:"created_at"`

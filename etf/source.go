@@ -197,7 +197,7 @@ func symbolItself(s Symbol, _ Exchange) string { return string(s) }
 // SeriesBasis returns the basis of the series of an ETF with these sources, if it matters: the one that the first source declares, if another
 // declares a different one. That one can be compared with, but can't take the first one's place. Empty otherwise.
 func SeriesBasis(sources []SourceRef) Basis {
-	if len(ComparedOnly(sources)) == 0 {
+	if len(ComparedOnly(sources, "")) == 0 {
 		return ""
 	}
 	return Source(sources[0].Name).Basis
@@ -208,23 +208,30 @@ func HasSource(sources []SourceRef, name string) bool {
 	return slices.ContainsFunc(sources, func(ref SourceRef) bool { return ref.Name == name })
 }
 
-// ComparedOnly names those of an ETF's sources that are never asked for its series, because their prices are on another basis than the first one's:
-// their closes are only compared with it.
-func ComparedOnly(sources []SourceRef) []string {
-	if len(sources) == 0 {
-		return nil
+// ComparedOnly names those of an ETF's sources that are never asked for its series, because their prices are on another basis: their closes are
+// only compared with it. The basis of the series is that of the stored prices; before the first (""), that of the first source.
+func ComparedOnly(sources []SourceRef, stored Basis) []string {
+	if stored == "" && len(sources) > 0 {
+		if stored = Source(sources[0].Name).Basis; stored == BasisUnknown {
+			return nil
+		}
 	}
-	first := Source(sources[0].Name).Basis
-	if first == "" || first == BasisUnknown {
+	if stored == "" {
 		return nil
 	}
 	var names []string
-	for _, ref := range sources[1:] {
-		if declared := Source(ref.Name).Basis; declared != first && declared != "" && declared != BasisUnknown && !slices.Contains(names, ref.Name) {
+	for _, ref := range sources {
+		if OnOtherBasis(ref.Name, stored) && !slices.Contains(names, ref.Name) {
 			names = append(names, ref.Name)
 		}
 	}
 	return names
+}
+
+// OnOtherBasis reports whether the source declares another basis.
+func OnOtherBasis(source string, basis Basis) bool {
+	declared := Source(source).Basis
+	return declared != "" && declared != BasisUnknown && declared != basis
 }
 
 // Sources lists the sources in the order they are shown. The caller must not modify their slices and maps.

@@ -98,21 +98,27 @@ func TestQuotaDay(t *testing.T) {
 func TestComparedOnly(t *testing.T) {
 	for _, c := range []struct {
 		sources []string
+		stored  Basis
 		want    []string
 	}{
-		{[]string{"krx", "naver"}, []string{"naver"}},
-		{[]string{"naver", "krx", "yahoo"}, []string{"krx", "yahoo"}},
-		{[]string{"krx", "yahoo", "file"}, nil}, // a file says its basis itself
-		{[]string{"file", "naver"}, nil},        // what the series is on is not known before it is read
-		{[]string{"naver"}, nil},
-		{nil, nil},
+		{[]string{"krx", "naver"}, "", []string{"naver"}},
+		{[]string{"naver", "krx", "yahoo"}, "", []string{"krx", "yahoo"}},
+		{[]string{"krx", "yahoo", "file"}, "", nil}, // a file says its basis itself
+		{[]string{"file", "naver"}, "", nil},        // what the series is on is not known before it is read
+		{[]string{"naver"}, "", nil},
+		{nil, "", nil},
+		// Once prices are stored, their basis is that of the series, whatever source is first.
+		{[]string{"naver", "krx", "yahoo"}, AsTraded, []string{"naver"}},
+		{[]string{"file", "naver"}, AsTraded, []string{"naver"}},
+		{[]string{"naver"}, AsTraded, []string{"naver"}},
+		{[]string{"krx", "file"}, BasisUnknown, []string{"krx"}},
 	} {
 		var refs []SourceRef
 		for _, name := range c.sources {
 			refs = append(refs, SourceRef{Name: name, Ref: "069500"})
 		}
-		if got := ComparedOnly(refs); !slices.Equal(got, c.want) {
-			t.Errorf("of %v: %v, want %v", c.sources, got, c.want)
+		if got := ComparedOnly(refs, c.stored); !slices.Equal(got, c.want) {
+			t.Errorf("of %v, with %q stored: %v, want %v", c.sources, c.stored, got, c.want)
 		}
 	}
 }

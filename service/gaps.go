@@ -214,7 +214,7 @@ type askable struct {
 
 // askableOf returns the sources that a backfill asks for the ETF's sessions: not those that are only compared with.
 func askableOf(e etf.ETF, cal *calendar.Calendar, last, today etf.Session) (list []askable) {
-	compared := etf.ComparedOnly(e.Sources)
+	compared := etf.ComparedOnly(e.Sources, e.Basis)
 	for i, ref := range e.Sources {
 		if traits := etf.Source(ref.Name); traits.Completes(i) && !slices.Contains(compared, ref.Name) {
 			list = append(list, askable{ref.Name, cal.Reach(traits.DepthOf(ref.Ref), last, today)})
@@ -224,7 +224,7 @@ func askableOf(e etf.ETF, cal *calendar.Calendar, last, today etf.Session) (list
 }
 
 // gapsIn returns the runs of sessions that are not stored, with From, To, Sessions, Asked (all sources that can have them were asked in
-// vain) and Unreachable (no source can have them). A run ends where either changes. The lists of sessions are ascending.
+// vain) and Unreachable (none of the sources can have them). A run ends where either changes. The lists of sessions are ascending.
 func gapsIn(sessions, stored []etf.Session, asked []etf.BackfillWindow, sources []askable) []etf.Gap {
 	when := make([]func(etf.Session) time.Time, len(sources))
 	for i, source := range sources {
@@ -232,7 +232,7 @@ func gapsIn(sessions, stored []etf.Session, asked []etf.BackfillWindow, sources 
 	}
 	about := func(session etf.Session) (at time.Time, unreachable bool) {
 		left := false
-		unreachable = len(sources) > 0
+		unreachable = true
 		for i, source := range sources {
 			can := source.reach.IsZero() || session >= source.reach
 			unreachable = unreachable && !can

@@ -162,8 +162,8 @@ func TestGapsOfNamedETFs(t *testing.T) {
 	}
 }
 
-// What no source of an ETF goes back to is told apart: 100 sessions at Alpha Vantage, 364 days at EODHD. A source without a limit reaches
-// everything, unless it is one that only compares.
+// What no source of an ETF can have is told apart: beyond 100 sessions at Alpha Vantage, 364 days at EODHD. A source without a limit reaches
+// everything, unless it is only compared with.
 func TestGapsBeyondEverySource(t *testing.T) {
 	day := etf.MustSession
 	at := time.Date(2025, 9, 27, 12, 0, 0, 0, time.UTC)
@@ -174,16 +174,18 @@ func TestGapsBeyondEverySource(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		sources []etf.SourceRef
+		stored  etf.Basis
 		want    []askable
 	}{
-		{"one", []etf.SourceRef{{Name: "eodhd", Ref: "069500.KO"}}, []askable{{"eodhd", day("2024-09-28")}}},
-		{"the plan has all of it", []etf.SourceRef{{Name: "eodhd", Ref: "069500.KO?history=whole"}}, []askable{{"eodhd", 0}}},
-		{"a second without a limit", []etf.SourceRef{{Name: "eodhd", Ref: "069500.KO"}, {Name: "yahoo", Ref: "069500.KS"}}, []askable{{"eodhd", day("2024-09-28")}, {"yahoo", 0}}},
-		{"a second that is restated", []etf.SourceRef{{Name: "eodhd", Ref: "069500.KO"}, {Name: "naver", Ref: "069500"}}, []askable{{"eodhd", day("2024-09-28")}}},
-		{"a first that is restated", []etf.SourceRef{{Name: "naver", Ref: "069500"}, {Name: "eodhd", Ref: "069500.KO"}}, []askable{{"naver", 0}}},
-		{"no source", nil, nil},
+		{"one", []etf.SourceRef{{Name: "eodhd", Ref: "069500.KO"}}, "", []askable{{"eodhd", day("2024-09-28")}}},
+		{"the plan has all of it", []etf.SourceRef{{Name: "eodhd", Ref: "069500.KO?history=whole"}}, "", []askable{{"eodhd", 0}}},
+		{"a second without a limit", []etf.SourceRef{{Name: "eodhd", Ref: "069500.KO"}, {Name: "yahoo", Ref: "069500.KS"}}, "", []askable{{"eodhd", day("2024-09-28")}, {"yahoo", 0}}},
+		{"a second that is restated", []etf.SourceRef{{Name: "eodhd", Ref: "069500.KO"}, {Name: "naver", Ref: "069500"}}, "", []askable{{"eodhd", day("2024-09-28")}}},
+		{"a first that is restated", []etf.SourceRef{{Name: "naver", Ref: "069500"}, {Name: "eodhd", Ref: "069500.KO"}}, "", []askable{{"naver", 0}}},
+		{"none, after the first source was changed", []etf.SourceRef{{Name: "naver", Ref: "069500"}}, etf.AsTraded, nil},
+		{"only the second is on the basis of the stored prices", []etf.SourceRef{{Name: "naver", Ref: "069500"}, {Name: "yahoo", Ref: "069500.KS"}}, etf.AsTraded, []askable{{"yahoo", 0}}},
 	} {
-		e := etf.ETF{Symbol: "069500", Exchange: etf.XKRX, Sources: c.sources}
+		e := etf.ETF{Symbol: "069500", Exchange: etf.XKRX, Sources: c.sources, Basis: c.stored}
 		if got := askableOf(e, cal, day("2025-09-26"), etf.SessionOf(at)); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
@@ -201,6 +203,10 @@ func TestGapsBeyondEverySource(t *testing.T) {
 	}
 	if g := page[1]; g.Unreachable || !g.Open() || g.Sessions != 100 {
 		t.Errorf("the newest 100: %+v", g)
+	}
+	store.etfs[0].Sources[0].Name, store.etfs[0].Basis = "naver", etf.AsTraded // only compared with what is stored
+	if page, _, err = svc.Gaps(t.Context(), GapQuery{Limit: 10}); err != nil || len(page) != 1 || !page[0].Unreachable || page[0].Open() || page[0].Sessions != 103 {
+		t.Errorf("without a source on the stored basis: %+v, %v", page, err)
 	}
 }
 

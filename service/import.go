@@ -102,7 +102,7 @@ func (s *Service) ImportETFs(ctx context.Context, r ImportRequest) (ImportReport
 		return report, t.err()
 	}
 	for i, change := range changes {
-		report.Items = append(report.Items, ImportItem{Line: t.at[i], Symbol: t.etfs[i].Symbol, Result: change, ComparedOnly: etf.ComparedOnly(t.etfs[i].Sources)})
+		report.Items = append(report.Items, ImportItem{Line: t.at[i], Symbol: t.etfs[i].Symbol, Result: change, ComparedOnly: etf.ComparedOnly(t.etfs[i].Sources, t.etfs[i].Basis)})
 		switch change {
 		case etf.Created:
 			report.Created++

@@ -200,12 +200,11 @@ func (a *app) edit(cmd *cobra.Command, request service.ETFEditRequest, by author
 	return err
 }
 
-// noteCompared says that sources of an ETF never take the first one's place.
+// noteCompared says which sources of an ETF never fill in its series.
 func (a *app) noteCompared(e etf.ETF) {
-	for _, name := range etf.ComparedOnly(e.Sources) {
-		first := etf.Source(e.Sources[0].Name)
-		fmt.Fprintf(a.stderr, "note: %s never fills in prices of %s: its prices are %s, those of %s %s, so that they are only compared with each other\n",
-			name, e.Symbol, etf.Source(name).Basis, first.Name, first.Basis)
+	for _, name := range etf.ComparedOnly(e.Sources, e.Basis) {
+		fmt.Fprintf(a.stderr, "note: %s never fills in prices of %s: its prices are %s, the series is %s, so that they are only compared with each other\n",
+			name, e.Symbol, etf.Source(name).Basis, cmp.Or(e.Basis, etf.Source(e.Sources[0].Name).Basis))
 	}
 }
 

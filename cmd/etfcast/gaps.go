@@ -142,7 +142,7 @@ func (a *app) printGaps(list []etf.Gap) error {
 		case !g.Asked.IsZero():
 			asked = g.Asked.UTC().Format(time.RFC3339)
 		case g.Unreachable:
-			asked = "no source goes back so far"
+			asked = "no source has them"
 		}
 		sessions += g.Sessions
 		t.row(g.Symbol, g.Exchange, g.From, g.To, g.Sessions, g.Place, asked)

@@ -81,7 +81,7 @@ func TestGapsCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, out, errs = etfcast(t, env, early...)
-	if code != 0 || !strings.Contains(out, "no source goes back so far") || !strings.Contains(out, "21 sessions in 2 gaps") { // 20 in December 2023, and the hole
+	if code != 0 || !strings.Contains(out, "no source has them") || !strings.Contains(out, "21 sessions in 2 gaps") { // 20 in December 2023, and the hole
 		t.Errorf("beyond every source: %d\n%s\n%s", code, out, errs)
 	}
 	if code, _, errs := etfcast(t, env, append(early, "--all")...); code != 3 || !strings.Contains(errs, "etfcast etf sources SPY NAME") || strings.Contains(errs, "--again") { // there is nobody to ask

@@ -4763,7 +4763,7 @@ export interface components {
              * @description When a backfill last asked a source for it in vain, a week after it or later; null while a source that can have it has not answered.
              */
             asked: string | null;
-            /** @description The history of none of the ETF's sources goes back that far: a backfill does not ask for it. */
+            /** @description None of the ETF's sources can have them, as their histories begin later or their prices are on another basis: a backfill does not ask for them. */
             unreachable: boolean;
         };
         /**
