@@ -58,7 +58,7 @@ func (s *server) GetFinding(ctx context.Context, r gen.GetFindingRequestObject) 
 	}
 	out := gen.GetFinding200JSONResponse{
 		Finding: findingOut(d.Finding), Rows: make([]gen.FindingRow, len(d.Around)), Clipped: d.Clipped,
-		Decisions: make([]gen.FindingDecision, len(d.Decisions)),
+		Decisions: make([]gen.FindingDecision, len(d.Decisions)), Proposal: proposalOut(d.Proposal),
 	}
 	for i, row := range d.Around {
 		out.Rows[i] = gen.FindingRow{Session: row.Session, Named: row.Named}

@@ -38,6 +38,10 @@ func saveProposals(ctx context.Context, q *sqlcgen.Queries, fetch sqlcgen.GetFet
 	return q.SetFetchStatements(ctx, sqlcgen.SetFetchStatementsParams{ID: fetch.Fetch.ID, Actions: text})
 }
 
+func proposedAction(p sqlcgen.FindingProposal) etf.Action {
+	return etf.Action{Kind: etf.ActionKind(p.Kind), Ex: etf.Session(p.Ex), Amount: etf.Price(p.Amount), Numerator: p.Numerator, Denominator: p.Denominator}
+}
+
 // plan decides what becomes of the fetch's statements, from the bars and statements stored before it. It is the plan that the
 // rows were judged with (quality.Check), unless somebody has decided on an action since.
 func (p *persisting) plan(ctx context.Context, first, last etf.Session) (changes []etf.StatedAction, err error) {
@@ -265,7 +269,7 @@ func (s *Store) settleFreed(ctx context.Context, q *writing, to series, freed []
 		return err
 	}
 	for _, r := range proposed {
-		a := etf.Action{Kind: etf.ActionKind(r.Kind), Ex: etf.Session(r.Ex), Amount: etf.Price(r.Amount), Numerator: r.Numerator, Denominator: r.Denominator}
+		a := proposedAction(sqlcgen.FindingProposal{Kind: r.Kind, Ex: r.Ex, Amount: r.Amount, Numerator: r.Numerator, Denominator: r.Denominator})
 		if quality.AboutLevel(r.Rule) && slices.ContainsFunc(changes, func(c etf.StatedAction) bool { return quality.SameAction(c.Action, a) }) {
 			ids = append(ids, r.FindingID)
 		}

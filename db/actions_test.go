@@ -392,6 +392,45 @@ func testProposedSplit(t *testing.T, d dbtest.Database) {
 	wantSeries(t, s, "PRO", "2026-11-23", k+2, 25)
 }
 
+// testProposedTwice: the newest session has a finding of its own, which proposes the same split as the one about the sessions before it. One of them
+// is the statement's, the same one whatever their IDs are, and the statement explains both.
+func testProposedTwice(t *testing.T, d dbtest.Database) {
+	ctx, s := t.Context(), d.Store
+	bars := sessionsAround(t)
+	k := at(t, bars, "2026-11-20")
+	traded := quartered(bars, k)
+	rows := traded[k-2 : k+3]
+	last := len(rows) - 1
+	for _, symbol := range []etf.Symbol{"TWA", "TWB", "TWC", "TWD", "TWE"} { // five pairs of IDs
+		register(t, s, symbol)
+		updateETF(t, s, symbol, "simulated", traded[:k])
+		f := fetchOf(symbol, rows)
+		if err := s.SaveFetch(ctx, f, etf.Response{Bars: rows, Basis: f.Basis}); err != nil {
+			t.Fatal(err)
+		}
+		proposed := split("2026-11-20", 4, 1)
+		newest, before := finding(f, "split_suspected", rows[last].Session), finding(f, "split_suspected", rows[2].Session, rows[3].Session)
+		newest.Proposal, before.Proposal = &proposed, &proposed
+		out := etf.VerdictQuarantine
+		saveReport(t, s, f.ID, quality.Report{Findings: []etf.Finding{newest, before}, Verdicts: []etf.Verdict{0, 0, out, out, out}})
+		wantStatements(t, s, symbol, "detection 4:1@2026-11-20 proposed by source:detection")
+		list, err := s.ActionsAt(ctx, symbol, etf.NewestVersion)
+		if err != nil || list[0].Finding != before.ID {
+			t.Errorf("%s: %+v %v, want it of %s", symbol, list, err, before.ID)
+		}
+		for _, id := range []string{newest.ID, before.ID} {
+			record, err := s.FindingRecord(ctx, id)
+			if err != nil || record.Proposal == nil || *record.Proposal != proposed || !record.Explains(list[0]) {
+				t.Errorf("%s: %+v %v", symbol, record.Finding, err)
+			}
+		}
+		got, err := s.DecideAction(ctx, etf.ActionDecision{Action: list[0].ID, Symbol: symbol, Status: etf.Accepted, By: "kim", Why: "the fund's notice", Key: "k1"})
+		if err != nil || got.Freed != 3 || len(got.Settled) != 2 {
+			t.Errorf("%s: %+v %v", symbol, got, err)
+		}
+	}
+}
+
 func testActionDecisions(t *testing.T, d dbtest.Database) {
 	ctx, s := t.Context(), d.Store
 	register(t, s, "DEC")

@@ -501,6 +501,14 @@ func findingRecord(ctx context.Context, q *sqlcgen.Queries, id string) (etf.Find
 		return etf.FindingRecord{}, err
 	}
 	record := etf.FindingRecord{Finding: f, Rows: []etf.FoundRow{}}
+	switch p, err := q.GetProposal(ctx, id); {
+	case errors.Is(err, sql.ErrNoRows):
+	case err != nil:
+		return etf.FindingRecord{}, err
+	default:
+		a := proposedAction(p)
+		record.Proposal = &a
+	}
 	rows, err := rowsOf(ctx, q, []string{id})
 	if err != nil {
 		return etf.FindingRecord{}, err

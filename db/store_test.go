@@ -70,6 +70,7 @@ func TestStore(t *testing.T) {
 		{"a split stated a day early and corrected", testSplitCorrected},
 		{"a split that did not happen", testSplitWithdrawn},
 		{"a proposed split is accepted", testProposedSplit},
+		{"a split that two findings propose", testProposedTwice},
 		{"the better of two proposed splits", testBetterProposal},
 		{"a proposal of rows that were never stored", testProposalMadeAgain},
 		{"decisions on actions", testActionDecisions},

@@ -23,17 +23,17 @@ type Proposal struct {
 	Action   etf.Action `json:"action"`
 }
 
-// Proposals returns what findings propose, in the order in which it is stated: by ex-date, kind and terms.
+// Proposals returns what findings propose, in the order in which it is stated: by ex-date, kind and terms, and the finding of the earlier
+// sessions first.
 func Proposals(found []FindingWithRows) (list []Proposal) {
-	for _, f := range found {
-		if f.Proposal != nil {
-			list = append(list, Proposal{f.ID, f.Evidence, *f.Proposal})
-		}
-	}
-	slices.SortFunc(list, func(x, y Proposal) int {
-		a, b := x.Action, y.Action
-		return cmp.Or(cmp.Compare(a.Ex, b.Ex), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Terms(), b.Terms()), cmp.Compare(x.Finding, y.Finding))
+	found = slices.DeleteFunc(slices.Clone(found), func(f FindingWithRows) bool { return f.Proposal == nil })
+	slices.SortFunc(found, func(x, y FindingWithRows) int {
+		a, b := x.Proposal, y.Proposal
+		return cmp.Or(cmp.Compare(a.Ex, b.Ex), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Terms(), b.Terms()), slices.Compare(x.Sessions, y.Sessions), cmp.Compare(x.ID, y.ID))
 	})
+	for _, f := range found {
+		list = append(list, Proposal{f.ID, f.Evidence, *f.Proposal})
+	}
 	return list
 }
 

@@ -1203,22 +1203,8 @@ type FileFinding struct {
 	Evidence string `json:"evidence"`
 
 	// Remedy What to do about it, once the rows are stored.
-	Remedy   *string       `json:"remedy"`
-	Proposal *FileProposal `json:"proposal"`
-}
-
-// FileProposal The corporate action that would explain a finding.
-type FileProposal struct {
-	Kind string  `json:"kind"`
-	Ex   Session `json:"ex"`
-
-	// Ratio Of a split: new shares for old ones.
-	//
-	// Example: 2:1
-	Ratio *string `json:"ratio"`
-
-	// Amount Of a distribution.
-	Amount *etf.Price `json:"amount"`
+	Remedy   *string   `json:"remedy"`
+	Proposal *Proposal `json:"proposal"`
 }
 
 // Finding What one rule reported about some sessions of one ETF.
@@ -1280,7 +1266,7 @@ type FindingDecision struct {
 
 // FindingDetail A finding with the bars around it and every decision on it.
 //
-// Example: {"clipped":true,"decisions":[],"finding":{"decided_by":null,"decided_why":null,"decision":null,"evidence":"2017-10-10: close 6200 after 6470 on 2017-09-29 (-4.2%, 6.14 daily volatilities of 0.69%); 2018-04-27: close 5480 after 5145 on 2018-04-26 (6.5%, …","found_at":"2026-11-27T14:52:02.080122Z","id":"4ec2779ee00626decbf9287ab1602cc9","links":{"decision":"/v1/findings/4ec2779ee00626decbf9287ab1602cc9/decision","etf":"/v1/etfs/SIMKR2","self":"/v1/findings/4ec2779ee00626decbf9287ab1602cc9"},"remedy":"Look for news or a distribution on that day, or compare with another source. For an error, `etfcast finding accept` uses a genuine move and `etfcast …","rule":"price_jump","sessions":["2017-10-10"],"severity":"warning","symbol":"SIMKR2"},"rows":[{"found":null,"named":false,"second":null,"session":"2017-09-18","stored":{"adj_close":null,"basis":"as_traded","close":6410,"data_version":1,"held":false,"high":6420,"known_from":"2026-11-27T14:52:13.45182Z","low":6365,"open":6400,"provisional":false,"quarantined":false,"session":"2017-09-18","source":"simulated","volume":407920}}]}
+// Example: {"clipped":true,"decisions":[],"finding":{"decided_by":null,"decided_why":null,"decision":null,"evidence":"2017-10-10: close 6200 after 6470 on 2017-09-29 (-4.2%, 6.14 daily volatilities of 0.69%); 2018-04-27: close 5480 after 5145 on 2018-04-26 (6.5%, …","found_at":"2026-11-27T14:52:02.080122Z","id":"4ec2779ee00626decbf9287ab1602cc9","links":{"decision":"/v1/findings/4ec2779ee00626decbf9287ab1602cc9/decision","etf":"/v1/etfs/SIMKR2","self":"/v1/findings/4ec2779ee00626decbf9287ab1602cc9"},"remedy":"Look for news or a distribution on that day, or compare with another source. For an error, `etfcast finding accept` uses a genuine move and `etfcast …","rule":"price_jump","sessions":["2017-10-10"],"severity":"warning","symbol":"SIMKR2"},"proposal":null,"rows":[{"found":null,"named":false,"second":null,"session":"2017-09-18","stored":{"adj_close":null,"basis":"as_traded","close":6410,"data_version":1,"held":false,"high":6420,"known_from":"2026-11-27T14:52:13.45182Z","low":6365,"open":6400,"provisional":false,"quarantined":false,"session":"2017-09-18","source":"simulated","volume":407920}}]}
 type FindingDetail struct {
 	Finding Finding `json:"finding"`
 
@@ -1292,6 +1278,9 @@ type FindingDetail struct {
 
 	// Decisions Every decision on the finding, oldest first.
 	Decisions []FindingDecision `json:"decisions"`
+
+	// Proposal The corporate action that would explain what the rule found. Another one may have been stated for that day, with the ratio that fits better.
+	Proposal *Proposal `json:"proposal"`
 }
 
 // FindingList A page of findings.
@@ -2276,6 +2265,20 @@ type Problem struct {
 	// RequestId Also in the X-Request-Id header and in the log.
 	RequestId string        `json:"request_id"`
 	Errors    *[]FieldError `json:"errors,omitempty"`
+}
+
+// Proposal The corporate action that would explain a finding.
+type Proposal struct {
+	Kind string  `json:"kind"`
+	Ex   Session `json:"ex"`
+
+	// Ratio Of a split: new shares for old ones.
+	//
+	// Example: 2:1
+	Ratio *string `json:"ratio"`
+
+	// Amount Of a distribution.
+	Amount *etf.Price `json:"amount"`
 }
 
 // Provenance What a forecast was made from.

@@ -160,7 +160,7 @@ func findingNextCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			proposed = slices.DeleteFunc(proposed, func(s etf.StatedAction) bool { return s.Finding != d.ID })
+			proposed = slices.DeleteFunc(proposed, func(s etf.StatedAction) bool { return !d.Explains(s) })
 			return writeNext(a.stdout, d, proposed)
 		},
 	}

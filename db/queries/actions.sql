@@ -38,6 +38,9 @@ SELECT session, close, quarantined FROM bars WHERE etf_id = ? ORDER BY etf_id, s
 -- name: InsertProposal :exec
 INSERT IGNORE INTO finding_proposals (finding_id, kind, ex, amount, numerator, denominator) VALUES (?, ?, ?, ?, ?, ?);
 
+-- name: GetProposal :one
+SELECT * FROM finding_proposals WHERE finding_id = ?;
+
 -- name: ListProposalsOfETF :many
 SELECT p.*, f.rule FROM findings f JOIN finding_proposals p ON p.finding_id = f.id WHERE f.etf_id = ? ORDER BY p.finding_id;
 

@@ -68,6 +68,24 @@ func (q *Queries) GetNewestBar(ctx context.Context, etfID uint32) (GetNewestBarR
 	return i, err
 }
 
+const getProposal = `-- name: GetProposal :one
+SELECT finding_id, kind, ex, amount, numerator, denominator FROM finding_proposals WHERE finding_id = ?
+`
+
+func (q *Queries) GetProposal(ctx context.Context, findingID string) (FindingProposal, error) {
+	row := q.db.QueryRowContext(ctx, getProposal, findingID)
+	var i FindingProposal
+	err := row.Scan(
+		&i.FindingID,
+		&i.Kind,
+		&i.Ex,
+		&i.Amount,
+		&i.Numerator,
+		&i.Denominator,
+	)
+	return i, err
+}
+
 const insertProposal = `-- name: InsertProposal :exec
 INSERT IGNORE INTO finding_proposals (finding_id, kind, ex, amount, numerator, denominator) VALUES (?, ?, ?, ?, ?, ?)
 `

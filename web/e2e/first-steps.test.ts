@@ -72,6 +72,14 @@ test('from a file with defects to a decided finding and a read forecast', { time
   // The split: each of the two findings about its rows asks whether it happened, and one answer settles both.
   await page.goto(`${server.url}/findings?symbol=${symbol}`);
   await page.getByText(/2:1 split on .*: did it happen\?/).waitFor();
+  const asking = await server.get<Schema<'FindingList'>>(`/v1/findings?symbol=${symbol}&rule=split_suspected&state=undecided`);
+  expect(asking.items).toHaveLength(2);
+  for (const f of asking.items) {
+    await page.goto(`${server.url}/findings/${f.id}`);
+    await page.getByText(/2:1 split on .*: did it happen\?/).waitFor();
+  }
+  await page.goto(`${server.url}/findings?symbol=${symbol}`);
+  await page.getByText(/2:1 split on .*: did it happen\?/).waitFor();
   await picture(page, 'first-steps-split');
   await page.getByRole('button', { name: 'Yes, accept it' }).click();
   await page.getByText(`${symbol}: corporate action accepted`).waitFor();

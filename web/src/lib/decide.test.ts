@@ -8,15 +8,20 @@ const action = (more: Partial<Action>): Action => ({
   known_from: '2025-09-27T01:00:00Z', known_to: null, ...more,
 }); // prettier-ignore
 
-test('a proposed split is offered in every finding about its rows, and nowhere else', () => {
+test('a proposed split is offered in every finding that proposes it, and nowhere else', () => {
   const split = action({});
-  const rows = { id: 'rows', rule: 'split_suspected', sessions: ['2025-09-24', '2025-09-25'] };
-  const newest = { id: 'newest', rule: 'split_suspected', sessions: ['2025-09-26'] };
+  const proposal = { kind: 'split', ex: '2025-09-24', ratio: '2:1', amount: null } as const;
+  const rows = { finding: { id: 'rows' }, proposal };
+  const newest = { finding: { id: 'newest' }, proposal };
   expect([proposalsOf(rows, [split]), proposalsOf(newest, [split])]).toEqual([[split], [split]]);
-  expect(proposalsOf({ ...rows, rule: 'price_jump' }, [split])).toEqual([]); // the same session, another rule
-  expect(proposalsOf({ ...rows, sessions: ['2025-09-25'] }, [split])).toEqual([]); // not from the split's session on
-  // What has been decided stays with the finding that proposed it; a replaced statement is left out.
+  expect(proposalsOf({ ...rows, proposal: null }, [split])).toEqual([]);
+  expect(proposalsOf({ ...rows, proposal: { ...proposal, ex: '2025-09-25' } }, [split])).toEqual([]);
+  expect(proposalsOf({ ...rows, proposal: { ...proposal, kind: 'dividend' } }, [split])).toEqual([]);
+  // Another ratio was inferred for the day, and fits better.
+  const better = action({ ratio: '50:1' });
+  expect(proposalsOf({ ...rows, proposal: { ...proposal, ratio: '49:1' } }, [better])).toEqual([better]);
+  // What has been decided stays in both; a replaced statement, and another ratio that was decided on, are left out.
   const accepted = action({ status: 'accepted' });
-  expect([proposalsOf(rows, [accepted]), proposalsOf(newest, [accepted])]).toEqual([[], [accepted]]);
-  expect(proposalsOf(newest, [action({ superseded_by: 2 })])).toEqual([]);
+  expect([proposalsOf(rows, [accepted]), proposalsOf(newest, [accepted])]).toEqual([[accepted], [accepted]]);
+  expect(proposalsOf(rows, [action({ superseded_by: 2 }), action({ status: 'rejected', ratio: '3:1' })])).toEqual([]);
 });

@@ -36,12 +36,13 @@ export interface Case {
 }
 
 /**
- * The corporate actions that would explain a finding, or were proposed by it. The rows of a suspected split may be in two findings, since the
- * newest session has its own; the split is offered in both.
+ * The corporate actions that would explain a finding, or were proposed by it. Two findings may propose the same, since the newest session has
+ * one of its own: the action is offered in both, although it names only one of them.
  */
-export function proposalsOf(finding: Pick<Schema<'Finding'>, 'id' | 'rule' | 'sessions'>, actions: readonly Action[]): Action[] {
-  const same = (a: Action) => finding.rule === 'split_suspected' && a.kind === 'split' && a.status === 'proposed' && finding.sessions.includes(a.ex);
-  return actions.filter((a) => a.superseded_by === null && (a.finding === finding.id || same(a)));
+export function proposalsOf(detail: { finding: Pick<Schema<'Finding'>, 'id'>; proposal: FindingDetail['proposal'] }, actions: readonly Action[]): Action[] {
+  const proposal = detail.proposal;
+  const same = (a: Action) => proposal !== null && a.kind === proposal.kind && a.ex === proposal.ex && (a.status === 'proposed' || (a.ratio === proposal.ratio && a.amount === proposal.amount));
+  return actions.filter((a) => a.superseded_by === null && (a.finding === detail.finding.id || same(a)));
 }
 
 export async function loadCase(id: string, signal: AbortSignal): Promise<Case> {
@@ -62,6 +63,6 @@ export async function loadCase(id: string, signal: AbortSignal): Promise<Case> {
     sources: registered.sources.map((s) => s.name),
     basisKnown: list.every((b) => b.basis !== 'unknown'),
     navs: new Map(list.flatMap((b) => (b.nav === undefined ? [] : [[b.session, { nav: b.nav, premium: b.premium }]]))),
-    proposals: proposalsOf(detail.finding, actions.items),
+    proposals: proposalsOf(detail, actions.items),
   };
 }

@@ -3259,7 +3259,8 @@ export interface components {
          *         }
          *       ],
          *       "clipped": true,
-         *       "decisions": []
+         *       "decisions": [],
+         *       "proposal": null
          *     }
          */
         FindingDetail: {
@@ -3270,6 +3271,8 @@ export interface components {
             clipped: boolean;
             /** @description Every decision on the finding, oldest first. */
             decisions: components["schemas"]["FindingDecision"][];
+            /** @description The corporate action that would explain what the rule found. Another one may have been stated for that day, with the ratio that fits better. */
+            proposal: components["schemas"]["Proposal"] | null;
         };
         /**
          * @description A decision on a finding.
@@ -5953,10 +5956,10 @@ export interface components {
             evidence: string;
             /** @description What to do about it, once the rows are stored. */
             remedy: string | null;
-            proposal: components["schemas"]["FileProposal"] | null;
+            proposal: components["schemas"]["Proposal"] | null;
         };
         /** @description The corporate action that would explain a finding. */
-        FileProposal: {
+        Proposal: {
             /** @enum {string} */
             kind: "split" | "dividend" | "capital_gain";
             ex: components["schemas"]["Session"];
@@ -12359,7 +12362,8 @@ export interface operations {
                      *         }
                      *       ],
                      *       "clipped": true,
-                     *       "decisions": []
+                     *       "decisions": [],
+                     *       "proposal": null
                      *     }
                      */
                     "application/json": components["schemas"]["FindingDetail"];
