@@ -419,10 +419,10 @@ func (f *fill) leaveOutCompared(e etf.ETF) error {
 	}
 	basis := cmp.Or(e.Basis, etf.Source(e.Sources[0].Name).Basis)
 	if f.request.Source != "" {
-		return etf.Invalid("source", fmt.Sprintf("%s's prices are %s, but the series of %s is %s: they are only compared with it, and can't fill it in", f.request.Source, etf.Source(f.request.Source).Basis, e.Symbol, basis),
+		return etf.Invalid("source", fmt.Sprintf("%s's prices are %s, but the series of %s is %s: they are only compared with it, and can't fill it in", f.request.Source, etf.Source(f.request.Source).Basis, e.Symbol, basis.Phrase()),
 			"start the backfill without a source (`etfcast backfill start` without --source), or name another one: `etfcast etf sources "+string(e.Symbol)+"` lists them")
 	}
-	return etf.Invalid("sources", fmt.Sprintf("the series of %s is %s, and none of its sources fills in such prices", e.Symbol, basis), "put one first that has them: `etfcast etf edit "+string(e.Symbol)+" --source NAME`")
+	return etf.Invalid("sources", fmt.Sprintf("the series of %s is %s, and none of its sources fills in such prices", e.Symbol, basis.Phrase()), "put one first that has them: `etfcast etf edit "+string(e.Symbol)+" --source NAME`")
 }
 
 // asks reports whether the source, at that place among those of the fill, is asked for the ETF's sessions.

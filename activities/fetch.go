@@ -276,7 +276,7 @@ func otherBasis(source string, in FetchInput, stored etf.Stored) error {
 		return nil
 	}
 	if want := cmp.Or(stored.Basis, in.Basis); etf.OnOtherBasis(source, want) {
-		return etf.Invalid("basis", fmt.Sprintf("%s's prices are %s, but the series is %s: they can be compared with it, and not continue it", source, etf.Source(source).Basis, want),
+		return etf.Invalid("basis", fmt.Sprintf("%s's prices are %s, but the series is %s: they can be compared with it, and not continue it", source, etf.Source(source).Basis, want.Phrase()),
 			"add a source with the series' basis: `etfcast etf edit` changes the sources")
 	}
 	return nil

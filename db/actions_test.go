@@ -420,7 +420,7 @@ func testProposedTwice(t *testing.T, d dbtest.Database) {
 		}
 		for _, id := range []string{newest.ID, before.ID} {
 			record, err := s.FindingRecord(ctx, id)
-			if err != nil || record.Proposal == nil || *record.Proposal != proposed || !record.Explains(list[0]) {
+			if err != nil || record.Proposal == nil || *record.Proposal != proposed || len(quality.Explaining(record.Finding, list)) != 1 {
 				t.Errorf("%s: %+v %v", symbol, record.Finding, err)
 			}
 		}

@@ -12,7 +12,7 @@ import (
 
 // ImportETFs registers a list of ETFs in one transaction, all or none, and returns what became of each; with DryRun it only tells. One that
 // is registered already is left as it is if it is the same (see CreateETF), and with Update changed in what differs. The symbols of the
-// list are distinct. The error is that of every ETF that can't be, with Field "etfs[i].field" or the like.
+// list are distinct, and Basis is set of those that are registered. The error is that of every ETF that can't be, with Field "etfs[i].field" or the like.
 func (s *Store) ImportETFs(ctx context.Context, list etf.Import) ([]etf.Change, error) {
 	changes := make([]etf.Change, len(list.ETFs))
 	symbols := make([]string, len(list.ETFs))
@@ -40,6 +40,7 @@ func (s *Store) ImportETFs(ctx context.Context, list etf.Import) ([]etf.Change, 
 			var err error
 			switch {
 			case known:
+				list.ETFs[i].Basis = old.etf.Basis
 				changes[i], err = s.importKnown(ctx, q, old, e, list)
 			default:
 				if changes[i], err = etf.Created, checkReuse(ctx, q.Queries, e); err == nil {

@@ -37,7 +37,6 @@ func TestScoreboardOfLateForecasts(t *testing.T) {
 	p := s.start(t, nil, "up")
 	p.waitReady()
 	symbols := p.registerSimulated(etf.XNYS, 2)
-	p.waitRun(p.startRun(map[string]any{"workflow": "daily", "exchange": etf.XNYS}))
 	cal, err := calendar.For(etf.XNYS)
 	if err != nil {
 		t.Fatal(err)
@@ -46,6 +45,7 @@ func TestScoreboardOfLateForecasts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	p.waitRun(p.startRun(map[string]any{"workflow": "daily", "exchange": etf.XNYS, "session": newest}))
 	run := func() {
 		for back := -3; back < 0; back++ {
 			session, err := cal.Nth(newest, back)

@@ -22,6 +22,14 @@ func (b Basis) Valid() bool {
 	return false
 }
 
+// Phrase completes the sentence "the series is ...".
+func (b Basis) Phrase() string {
+	if b == BasisUnknown {
+		return "of unknown basis"
+	}
+	return string(b)
+}
+
 // Bar is one session's prices on one basis, in the ETF's currency. A KRX bar of a session without a trade has
 // Open = High = Low = 0, Volume = 0 and the close carried over; it is kept and flagged, never read as price 0.
 type Bar struct {

@@ -57,13 +57,6 @@ type Finding struct {
 	Proposal *Action `json:"proposal,omitempty"`
 }
 
-// Explains reports whether the statement would explain what the rule found: the finding proposed it, or proposes an action of its kind and day. Two
-// findings of one fetch may propose the same, as the newest session has a finding of its own, and only one of them is the statement's; and of two
-// ratios for one day, one is stated.
-func (f *Finding) Explains(s StatedAction) bool {
-	return s.Finding == f.ID || f.Proposal != nil && s.Status == Proposed && s.Kind == f.Proposal.Kind && s.Ex == f.Proposal.Ex
-}
-
 // Ruling is a person's decision on a finding, to be recorded.
 type Ruling struct {
 	Finding  string // ID

@@ -37,6 +37,23 @@ func Proposals(found []FindingWithRows) (list []Proposal) {
 	return list
 }
 
+// Explaining returns those of an ETF's statements that would explain what the rule found, the likeliest first: what the finding itself proposes, then
+// a split that is proposed for one of its sessions in another ratio, or by a source whose prices do not show it. A statement names one finding,
+// and two of one fetch may propose the same, as the newest session gets a finding of its own.
+func Explaining(f etf.Finding, stated []etf.StatedAction) []etf.StatedAction {
+	var own, others []etf.StatedAction
+	for _, s := range stated {
+		sameDay := f.Proposal != nil && s.Kind == f.Proposal.Kind && s.Ex == f.Proposal.Ex
+		switch {
+		case s.Finding == f.ID, s.Status == etf.Proposed && sameDay && s.Terms() == f.Proposal.Terms():
+			own = append(own, s)
+		case s.Status == etf.Proposed && s.Kind == etf.Split && f.Rule == ruleSplit && (sameDay || slices.Contains(f.Sessions, s.Ex)):
+			others = append(others, s)
+		}
+	}
+	return append(own, others...)
+}
+
 // Propose adds to the changes of current statements those by which the actions are proposed (see Detected). A new statement by a source that says
 // the same gets the finding.
 func Propose(symbol etf.Symbol, list []Proposal, stated, changes []etf.StatedAction, closes func(etf.Window) ([]etf.Bar, error)) ([]etf.StatedAction, error) {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -127,7 +128,7 @@ func (s *Service) Gaps(ctx context.Context, q GapQuery) (page []etf.Gap, next Ga
 // The position's own comes first again, as it may have more gaps.
 func (s *Service) gapETFs(ctx context.Context, f gapFilter, after GapPosition) (list []etf.ETF, more bool, err error) {
 	if f.symbols != nil {
-		for symbol := range f.symbols {
+		for _, symbol := range slices.Sorted(maps.Keys(f.symbols)) {
 			e, err := s.store.ETF(ctx, symbol)
 			if err != nil {
 				return nil, false, err

@@ -52,7 +52,7 @@ type ImportItem struct {
 	Line   int        `json:"line"`
 	Symbol etf.Symbol `json:"symbol"`
 	Result etf.Change `json:"result"`
-	// ComparedOnly are the sources that are never asked for its series (etf.ComparedOnly).
+	// ComparedOnly are the sources that are never asked for its series (etf.ComparedOnly), of an ETF with stored prices by their basis.
 	ComparedOnly []string `json:"compared_only,omitempty"`
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -202,9 +203,13 @@ func (a *app) edit(cmd *cobra.Command, request service.ETFEditRequest, by author
 
 // noteCompared says which sources of an ETF never fill in its series.
 func (a *app) noteCompared(e etf.ETF) {
-	for _, name := range etf.ComparedOnly(e.Sources, e.Basis) {
-		fmt.Fprintf(a.stderr, "note: %s never fills in prices of %s: its prices are %s, the series is %s, so that they are only compared with each other\n",
-			name, e.Symbol, etf.Source(name).Basis, cmp.Or(e.Basis, etf.Source(e.Sources[0].Name).Basis))
+	compared := etf.ComparedOnly(e.Sources, e.Basis)
+	basis := cmp.Or(e.Basis, etf.Source(e.Sources[0].Name).Basis).Phrase()
+	for _, name := range compared {
+		fmt.Fprintf(a.stderr, "note: %s never fills in prices of %s: its prices are %s, the series is %s\n", name, e.Symbol, etf.Source(name).Basis, basis)
+	}
+	if !slices.ContainsFunc(e.Sources, func(ref etf.SourceRef) bool { return !slices.Contains(compared, ref.Name) }) {
+		fmt.Fprintf(a.stderr, "note: so nothing new is stored for %s until it has a source that is %s: `etfcast etf sources %s NAME...` sets the list\n", e.Symbol, basis, e.Symbol)
 	}
 }
 

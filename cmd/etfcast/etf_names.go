@@ -119,7 +119,7 @@ func (a *app) noteComparedOf(items []service.ImportItem) {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(etfs)) {
-		fmt.Fprintf(a.stderr, "note: %s never fills in prices of %d of the ETFs: its prices are %s, those of their first source are not, so that they are only compared with each other\n",
+		fmt.Fprintf(a.stderr, "note: %s never fills in prices of %d of the ETFs: its prices are %s, their series are not\n",
 			name, etfs[name], etf.Source(name).Basis)
 	}
 }

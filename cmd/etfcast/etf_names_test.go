@@ -56,7 +56,7 @@ func TestComparedOnlyIsSaid(t *testing.T) {
 	if err := os.WriteFile(file, []byte("symbol,exchange,sources\n069500,XKRX,krx|naver\n102110,XKRX,krx|naver\n152380,XKRX,krx|yahoo\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	const one = "note: naver never fills in prices of 069500: its prices are total_adjusted, the series is as_traded"
+	const one = "note: naver never fills in prices of 069500: its prices are total_adjusted, the series is as_traded\n"
 	for _, c := range []struct {
 		says string
 		args []string

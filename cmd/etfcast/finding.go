@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/quality"
 	"github.com/etfcast/etfcast/service"
 )
 
@@ -160,8 +161,7 @@ func findingNextCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			proposed = slices.DeleteFunc(proposed, func(s etf.StatedAction) bool { return !d.Explains(s) })
-			return writeNext(a.stdout, d, proposed)
+			return writeNext(a.stdout, d, quality.Explaining(d.Finding, proposed))
 		},
 	}
 	cmd.Flags().StringVar(&symbol, "symbol", "", "only findings about this ETF")
@@ -177,7 +177,7 @@ func fieldOf(err error) string {
 	return ""
 }
 
-// writeNext writes a finding, the rows around it and the commands to decide; proposed are the actions that it proposes.
+// writeNext writes a finding, the rows around it and the commands to decide; proposed are the actions that would explain it.
 func writeNext(w io.Writer, d service.FindingDetail, proposed []etf.StatedAction) error {
 	fmt.Fprintf(w, "%s  %s  %s %s\n\n", d.ID, d.Symbol, d.Severity, d.Rule)
 	fmt.Fprintf(w, "%s\n\n", etf.OneLine(d.Evidence))

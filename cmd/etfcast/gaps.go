@@ -32,7 +32,7 @@ func gapsFound(gaps []etf.Gap, q service.GapQuery) error {
 	return fmt.Errorf("%w: have the sources asked for them with %s", errGaps, commands)
 }
 
-// missingFound is the error for gaps none of which gapsFound names. Asking again is of no use for what no source goes back to.
+// missingFound is the error for gaps none of which gapsFound names. Asking again is of no use for what no source can have.
 func missingFound(gaps []etf.Gap, q service.GapQuery) error {
 	etfs, symbol := "the ETF", etf.Symbol("SYMBOL")
 	if !slices.ContainsFunc(gaps, func(g etf.Gap) bool { return g.Symbol != gaps[0].Symbol }) {

@@ -88,7 +88,8 @@ func defaultRates() string {
 // sourceRates returns the default rates overridden by the configured ones.
 func sourceRates(configured map[string]string) (map[string]float64, error) {
 	rates := worker.DefaultSourceRates()
-	for name, text := range configured {
+	for _, name := range slices.Sorted(maps.Keys(configured)) {
+		text := configured[name]
 		rate, err := strconv.ParseFloat(text, 64)
 		if err != nil || rate <= 0 || math.IsInf(rate, 0) || !slices.Contains(etf.SourceNames(), name) {
 			return nil, usageError{etf.Invalid("source-rate", fmt.Sprintf("%s=%s is not a rate", name, text),
@@ -112,7 +113,8 @@ func defaultQuotas() string {
 // sourceQuotas returns the default quotas overridden by the configured ones.
 func sourceQuotas(configured map[string]string) (map[string]int, error) {
 	quotas := worker.DefaultSourceQuotas()
-	for name, text := range configured {
+	for _, name := range slices.Sorted(maps.Keys(configured)) {
+		text := configured[name]
 		quota, err := strconv.Atoi(text)
 		if err != nil || quota < 0 || quota > maxQuota || !slices.Contains(etf.SourceNames(), name) {
 			return nil, usageError{etf.Invalid("source-quota", fmt.Sprintf("%s=%s is not a daily quota", name, text),

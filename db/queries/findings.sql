@@ -39,14 +39,14 @@ WHERE f.etf_id = sqlc.arg('etf_id') AND f.found_at <= sqlc.arg('before_at')
 ORDER BY f.found_at DESC, f.id DESC LIMIT ?;
 
 -- name: GetOldestUndecided :one
--- The finding that has waited longest, of one ETF or (etf_id 0) of all.
+-- The finding that has waited longest, of one ETF or (etf_id 0) of all; of those of one response, the one about the earliest session.
 SELECT f.id
 FROM findings f
 WHERE NOT EXISTS (SELECT 1 FROM decisions d WHERE d.finding_id = f.id AND d.in_force = 1)
     AND (sqlc.arg('etf_id') = 0 OR f.etf_id = sqlc.arg('etf_id'))
     AND (f.severity = 'error' OR (f.severity = 'warning' AND f.rule IN (sqlc.slice('holding'))))
     AND EXISTS (SELECT 1 FROM finding_rows r WHERE r.finding_id = f.id)
-ORDER BY f.found_at, f.id LIMIT 1;
+ORDER BY f.found_at, (SELECT MIN(n.session) FROM finding_rows n WHERE n.finding_id = f.id), f.id LIMIT 1;
 
 -- name: ListFindingRows :many
 SELECT * FROM finding_rows WHERE finding_id IN (sqlc.slice('findings')) ORDER BY finding_id, session;
@@ -55,7 +55,8 @@ SELECT * FROM finding_rows WHERE finding_id IN (sqlc.slice('findings')) ORDER BY
 -- Every row that a finding names on these sessions.
 SELECT sqlc.embed(r), f.rule, f.severity
 FROM finding_rows r JOIN findings f ON f.id = r.finding_id
-WHERE r.etf_id = sqlc.arg('etf_id') AND r.session IN (sqlc.slice('sessions'));
+WHERE r.etf_id = sqlc.arg('etf_id') AND r.session IN (sqlc.slice('sessions'))
+ORDER BY f.found_at, f.id, r.session;
 
 -- name: CountRowsNamed :one
 SELECT COUNT(*) FROM finding_rows WHERE etf_id = ? AND session = ?;

@@ -114,7 +114,7 @@ WHERE NOT EXISTS (SELECT 1 FROM decisions d WHERE d.finding_id = f.id AND d.in_f
     AND (? = 0 OR f.etf_id = ?)
     AND (f.severity = 'error' OR (f.severity = 'warning' AND f.rule IN (/*SLICE:holding*/?)))
     AND EXISTS (SELECT 1 FROM finding_rows r WHERE r.finding_id = f.id)
-ORDER BY f.found_at, f.id LIMIT 1
+ORDER BY f.found_at, (SELECT MIN(n.session) FROM finding_rows n WHERE n.finding_id = f.id), f.id LIMIT 1
 `
 
 type GetOldestUndecidedParams struct {
@@ -122,7 +122,7 @@ type GetOldestUndecidedParams struct {
 	Holding []string
 }
 
-// The finding that has waited longest, of one ETF or (etf_id 0) of all.
+// The finding that has waited longest, of one ETF or (etf_id 0) of all; of those of one response, the one about the earliest session.
 func (q *Queries) GetOldestUndecided(ctx context.Context, arg GetOldestUndecidedParams) (string, error) {
 	query := getOldestUndecided
 	var queryParams []interface{}
@@ -342,6 +342,7 @@ const listCases = `-- name: ListCases :many
 SELECT r.finding_id, r.session, r.etf_id, r.staged, r.open, r.high, r.low, r.close, r.adj_close, r.volume, f.rule, f.severity
 FROM finding_rows r JOIN findings f ON f.id = r.finding_id
 WHERE r.etf_id = ? AND r.session IN (/*SLICE:sessions*/?)
+ORDER BY f.found_at, f.id, r.session
 `
 
 type ListCasesParams struct {

@@ -86,6 +86,18 @@ describe('findings', () => {
     await page.locator('.toast').getByRole('link', { name: 'drift' }).waitFor();
   });
 
+  test('one that is open stays open, with what was typed, when another comes before it', async ({ open, server }) => {
+    await faulty(server, { SIMPIN1: `faults=ohlc@${session}` });
+    const page = await open('/findings?rule=ohlc_order', { before: named });
+    const title = page.getByRole('heading', { level: 2, name: of('SIMPIN1') }); // the newest
+    await title.waitFor();
+    await page.getByLabel('Reason').first().fill('asked the exchange');
+    await faulty(server, { SIMPIN2: `faults=ohlc@${session}` });
+    await page.getByRole('link', { name: new RegExp(of('SIMPIN2')) }).first().waitFor();
+    await title.waitFor();
+    expect(await page.getByLabel('Reason').first().inputValue()).toBe('asked the exchange');
+  });
+
   test('a split that nobody stated is accepted', async ({ open, server, shots }) => {
     await faulty(server, { SIMSPL1: `split=${session}:4:1&faults=unsplit:10000` });
     const f = await only(server, of('SIMSPL1'));

@@ -135,7 +135,7 @@ export function repeatOf(b: Backfill): NewBackfill {
   };
 }
 
-/** Whether a source is left to ask for it: one that goes back that far, and was not asked in vain. */
+/** Whether a source is left to ask for it: one that can have it, and was not asked in vain. */
 export function toAsk(g: Pick<Gap, 'asked' | 'unreachable'>): boolean {
   return g.asked === null && !g.unreachable;
 }

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { proposalsOf } from './decide.ts';
 import type { Action } from './findings.ts';
 
@@ -8,20 +8,37 @@ const action = (more: Partial<Action>): Action => ({
   known_from: '2025-09-27T01:00:00Z', known_to: null, ...more,
 }); // prettier-ignore
 
-test('a proposed split is offered in every finding that proposes it, and nowhere else', () => {
+describe('a proposed split', () => {
   const split = action({});
   const proposal = { kind: 'split', ex: '2025-09-24', ratio: '2:1', amount: null } as const;
-  const rows = { finding: { id: 'rows' }, proposal };
-  const newest = { finding: { id: 'newest' }, proposal };
-  expect([proposalsOf(rows, [split]), proposalsOf(newest, [split])]).toEqual([[split], [split]]);
-  expect(proposalsOf({ ...rows, proposal: null }, [split])).toEqual([]);
-  expect(proposalsOf({ ...rows, proposal: { ...proposal, ex: '2025-09-25' } }, [split])).toEqual([]);
-  expect(proposalsOf({ ...rows, proposal: { ...proposal, kind: 'dividend' } }, [split])).toEqual([]);
-  // Another ratio was inferred for the day, and fits better.
-  const better = action({ ratio: '50:1' });
-  expect(proposalsOf({ ...rows, proposal: { ...proposal, ratio: '49:1' } }, [better])).toEqual([better]);
-  // What has been decided stays in both; a replaced statement, and another ratio that was decided on, are left out.
-  const accepted = action({ status: 'accepted' });
-  expect([proposalsOf(rows, [accepted]), proposalsOf(newest, [accepted])]).toEqual([[accepted], [accepted]]);
-  expect(proposalsOf(rows, [action({ superseded_by: 2 }), action({ status: 'rejected', ratio: '3:1' })])).toEqual([]);
+  const rows = { finding: { id: 'rows', rule: 'split_suspected', sessions: ['2025-09-24', '2025-09-25'] }, proposal };
+  const newest = { finding: { id: 'newest', rule: 'split_suspected', sessions: ['2025-09-26'] }, proposal };
+
+  test('is offered in every finding that proposes it, and nowhere else', () => {
+    expect([proposalsOf(rows, [split]), proposalsOf(newest, [split])]).toEqual([[split], [split]]);
+    const other = { finding: { ...rows.finding, rule: 'price_jump' }, proposal: null };
+    expect(proposalsOf(other, [split])).toEqual([]); // the same session, another rule
+    expect(proposalsOf({ finding: { ...newest.finding, id: 'later' }, proposal: null }, [split])).toEqual([]);
+    expect(proposalsOf({ finding: { ...newest.finding, id: 'later' }, proposal: { ...proposal, ex: '2025-09-26' } }, [split])).toEqual([]);
+  });
+
+  test('by a source whose prices do not show it is offered too', () => {
+    const stated = action({ source: 'yahoo', finding: null });
+    expect(proposalsOf({ ...rows, proposal: null }, [stated])).toEqual([stated]);
+  });
+
+  test('of the ratio that the prices show comes first', () => {
+    const stated = action({ source: 'yahoo', finding: null });
+    const shown = action({ id: 'b', ratio: '4:1', finding: 'rows' });
+    const detail = { ...newest, proposal: { ...proposal, ratio: '4:1' } };
+    expect(proposalsOf(detail, [stated, shown]).map((a) => a.ratio)).toEqual(['4:1', '2:1']);
+    const better = action({ ratio: '50:1' }); // another was inferred for the day, and fits better
+    expect(proposalsOf({ ...rows, proposal: { ...proposal, ratio: '49:1' } }, [better])).toEqual([better]);
+  });
+
+  test('stays in both when it is accepted; what is replaced, or another one that was decided on, is left out', () => {
+    const accepted = action({ status: 'accepted' });
+    expect([proposalsOf(rows, [accepted]), proposalsOf(newest, [accepted])]).toEqual([[accepted], [accepted]]);
+    expect(proposalsOf(rows, [action({ superseded_by: 2 }), action({ status: 'rejected', ratio: '3:1' })])).toEqual([]);
+  });
 });

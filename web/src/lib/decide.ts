@@ -36,13 +36,17 @@ export interface Case {
 }
 
 /**
- * The corporate actions that would explain a finding, or were proposed by it. Two findings may propose the same, since the newest session has
- * one of its own: the action is offered in both, although it names only one of them.
+ * The corporate actions that would explain a finding, or were proposed by it, the likeliest first (as quality.Explaining): what the finding itself
+ * proposes, then a split proposed for one of its sessions in another ratio, or by a source whose prices do not show it. An action names one
+ * finding, and two of one response may propose the same, as the newest session gets a finding of its own.
  */
-export function proposalsOf(detail: { finding: Pick<Schema<'Finding'>, 'id'>; proposal: FindingDetail['proposal'] }, actions: readonly Action[]): Action[] {
-  const proposal = detail.proposal;
-  const same = (a: Action) => proposal !== null && a.kind === proposal.kind && a.ex === proposal.ex && (a.status === 'proposed' || (a.ratio === proposal.ratio && a.amount === proposal.amount));
-  return actions.filter((a) => a.superseded_by === null && (a.finding === detail.finding.id || same(a)));
+export function proposalsOf(detail: { finding: Pick<Schema<'Finding'>, 'id' | 'rule' | 'sessions'>; proposal: FindingDetail['proposal'] }, actions: readonly Action[]): Action[] {
+  const { finding, proposal } = detail;
+  const sameDay = (a: Action) => proposal !== null && a.kind === proposal.kind && a.ex === proposal.ex;
+  const own = (a: Action) => a.finding === finding.id || (sameDay(a) && a.ratio === proposal?.ratio && a.amount === proposal?.amount && ['proposed', 'accepted'].includes(a.status));
+  const other = (a: Action) => a.status === 'proposed' && a.kind === 'split' && finding.rule === 'split_suspected' && (sameDay(a) || finding.sessions.includes(a.ex));
+  const current = actions.filter((a) => a.superseded_by === null);
+  return [...current.filter(own), ...current.filter((a) => !own(a) && other(a))];
 }
 
 export async function loadCase(id: string, signal: AbortSignal): Promise<Case> {

@@ -29,9 +29,10 @@ export function decidable(f: Finding): Decision[] {
   return ['retract', 'replace'];
 }
 
-/** The findings by urgency, each group in the order given. */
+/** The findings by urgency, each group the newest first; of those of one response, the one about the earliest session. */
 export function ordered(list: readonly Finding[]): Finding[] {
-  return groups.flatMap((g) => list.filter((f) => group(f) === g));
+  const newest = list.toSorted((a, b) => Date.parse(b.found_at) - Date.parse(a.found_at) || (a.sessions[0] ?? '').localeCompare(b.sessions[0] ?? ''));
+  return groups.flatMap((g) => newest.filter((f) => group(f) === g));
 }
 
 /** The finding to show after one is dealt with: the next in the list, else the one before it. */

@@ -1070,7 +1070,7 @@ export interface paths {
          * List the runs of sessions without a stored bar.
          * @description Ascending by symbol and session. Sessions before an ETF's listing, after its delisting and before `from` are none; without `from` and a
          *     known listing date, neither are those before the first stored bar. Quarantined and held bars are stored. An item ends where it becomes known or
-         *     unknown that sources were asked in vain, and where the sources' history begins (`unreachable`). A page may hold fewer items than
+         *     unknown that sources were asked in vain, and where the sources' history begins (`unreachable`; so is everything if none of them is on the basis of the stored prices). A page may hold fewer items than
          *     `limit`, even none, and still have a `next_cursor`: continue until it is null.
          */
         get: operations["listGaps"];
@@ -2714,7 +2714,7 @@ export interface components {
             quarantined: number;
             /** Format: date-time */
             created_at: string;
-            /** @description Names of those of its sources that never fill in its prices, because theirs are on another basis than the first source's: they are only compared with. */
+            /** @description Names of those of its sources that never fill in its prices, because theirs are on another basis than the stored ones, or, before the first, than the first source's: they are only compared with. */
             compared_only: string[];
             links: {
                 self: string;

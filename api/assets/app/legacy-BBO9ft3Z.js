@@ -1,0 +1,1 @@
+import{bt as e}from"./i18n.svelte-Cs67KHAC.js";e();

@@ -1,1 +1,0 @@
-import{bt as e}from"./i18n.svelte-DVmNnf8U.js";e();
