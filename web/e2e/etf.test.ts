@@ -264,6 +264,22 @@ test('an ETF that is not registered is named as such', async ({ open }) => {
   await page.getByRole('alert').filter({ hasText: 'NOTHERE' }).first().waitFor();
 });
 
+test('without the models it says what went wrong, shows the rest, and loads them when asked', async ({ open }) => {
+  let down = true;
+  const page = await open('/etfs/SIMUS1', {
+    before: async (p) => {
+      await p.route('**/v1/models', (route) => (down ? route.fulfill({ status: 503, json: { title: 'the database does not respond' } }) : route.continue()));
+    },
+    allow: [/503/],
+  });
+  const forecast = page.getByRole('region', { name: 'Forecast', exact: true });
+  await forecast.getByText('the database does not respond').waitFor();
+  await page.getByRole('heading', { name: 'Findings' }).waitFor();
+  down = false;
+  await forecast.getByRole('button', { name: 'Try again' }).click();
+  await forecast.getByRole('table').waitFor();
+});
+
 test('the page in every language, theme and width', async ({ open, server, shots }) => {
   await live(server);
   const page = await drawn(await open(`/etfs/${life.symbol}?as_of=1&range=3m`));

@@ -96,6 +96,33 @@ describe('findings', () => {
     await page.getByRole('link', { name: new RegExp(of('SIMPIN2')) }).first().waitFor();
     await title.waitFor();
     expect(await page.getByLabel('Reason').first().inputValue()).toBe('asked the exchange');
+    // Decided by somebody else, it leaves the list, and stays open all the same.
+    const f = await only(server, of('SIMPIN1'), 'ohlc_order');
+    await server.post(`/v1/findings/${f.id}/decision`, { decision: 'accept', by: 'lee', why: 'the exchange says so' });
+    await page.getByRole('link', { name: new RegExp(of('SIMPIN1')) }).nth(1).waitFor({ state: 'detached' }); // the first is the heading's
+    await page.getByText('lee: the exchange says so').waitFor();
+    await title.waitFor();
+  });
+
+  test('the answer to a decision does not disturb the finding that is open by then', async ({ open, server }) => {
+    await faulty(server, { SIMLATE1: `faults=ohlc@${session}`, SIMLATE2: `faults=ohlc@${session}` });
+    const page = await open('/findings?rule=ohlc_order', { before: named });
+    await page.route('**/decision', async (route) => {
+      await new Promise((after) => setTimeout(after, 2000));
+      await route.continue();
+    });
+    const title = page.getByRole('heading', { level: 2 }).filter({ hasText: /SIM/ });
+    await title.waitFor();
+    const first = (await title.innerText()).split(' ')[0]!;
+    await page.keyboard.press('a');
+    await page.keyboard.press('j');
+    await title.filter({ hasNotText: first }).waitFor();
+    const second = (await title.innerText()).split(' ')[0]!;
+    await page.getByLabel('Reason').first().fill('asked the exchange');
+    await page.getByText(`${first}: accepted`).waitFor();
+    await decision(server, await only(server, first, 'ohlc_order'), 'accept');
+    expect(await title.innerText()).toContain(second);
+    expect(await page.getByLabel('Reason').first().inputValue()).toBe('asked the exchange');
   });
 
   test('a split that nobody stated is accepted', async ({ open, server, shots }) => {
@@ -111,9 +138,12 @@ describe('findings', () => {
     const actions = await server.get<{ items: { kind: string; ratio: string; decided_by: string }[] }>(`/v1/etfs/${of('SIMSPL1')}/actions?status=accepted`);
     expect(actions.items.filter((a) => a.kind === 'split').map((a) => [a.ratio, a.decided_by])).toEqual([['4:1', 'kim']]);
 
-    // Accepted by mistake: the action is cancelled where it was accepted, and the row is out again.
+    // Accepted by mistake: the action is cancelled, the row is out again, and the page is back where it was accepted.
+    await page.getByRole('link', { name: /^Corporate actions/ }).click();
+    await page.waitForURL('**/findings?view=actions');
     await page.keyboard.press('u');
     await page.getByText(`${of('SIMSPL1')}: corporate action cancelled`).waitFor();
+    await page.waitForURL(`**/findings/${f.id}`);
     await eventually('the row to be out again', async () => (await server.get<ETF>(`/v1/etfs/${of('SIMSPL1')}`)).quarantined === 1 || undefined);
     const cancelled = await server.get<{ items: { kind: string }[] }>(`/v1/etfs/${of('SIMSPL1')}/actions?status=cancelled`);
     expect(cancelled.items.map((a) => a.kind)).toEqual(['split']);
@@ -150,7 +180,7 @@ describe('findings', () => {
     await faulty(server, { SIMBAT1: `faults=unit@${session}`, SIMBAT2: `faults=unit@${session}`, SIMBAT3: `faults=unit@${session}` });
     const all = await Promise.all(['SIMBAT1', 'SIMBAT2', 'SIMBAT3'].map((s) => only(server, of(s))));
     // One is decided by somebody else meanwhile: its failure is shown, and stops none of the others.
-    const page = await open('/findings?rule=unit_change', { before: named, allow: [/409/] });
+    const page = await open('/findings?rule=unit_change', { before: named, allow: [/409/, /ERR_FAILED/] });
     await page.getByText(of('SIMBAT1'), { exact: true }).first().waitFor();
     await page.route('**/v1/findings?**', (route) => route.abort()); // the list stays as it was
     for (const f of all) await page.getByRole('checkbox', { name: new RegExp(f.symbol) }).check();

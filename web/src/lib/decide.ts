@@ -1,5 +1,5 @@
 // Decisions on findings and on statements about corporate actions.
-import { api, data, type Schema } from './api/client.ts';
+import { api, data, Problem, type Schema } from './api/client.ts';
 import { newKey, type Action, type Decision, type Finding, type FindingDetail } from './findings.ts';
 
 export type Ruling = { decision: Decision; by: string; why: string; values?: Schema<'NewBar'>[] };
@@ -7,20 +7,41 @@ export type Ruling = { decision: Decision; by: string; why: string; values?: Sch
 /** What became of a decision: pending means that it is recorded and will be applied by a worker. */
 export type Decided<T> = { item: T; pending: boolean };
 
-/** Decides on a finding. The request has an idempotency key, so that sending it again after a lost connection does no harm. */
-export async function decideFinding(id: string, ruling: Ruling): Promise<Decided<Finding>> {
-  let status = 0;
-  const request = api.POST('/v1/findings/{id}/decision', { params: { path: { id } }, body: { ...ruling, key: newKey() } });
-  const item = await data(request.then((a) => ((status = a.response.status), a)));
-  return { item, pending: status === 202 };
+const unanswered = new Map<string, string>(); // keys of requests whose response never came
+
+/** Sends a request with an idempotency key: the same again after a lost connection has the same key, and does no harm. */
+async function once<T>(request: unknown, send: (key: string) => Promise<T>): Promise<T> {
+  const what = JSON.stringify(request);
+  const key = unanswered.get(what) ?? newKey();
+  unanswered.set(what, key);
+  try {
+    const answer = await send(key);
+    unanswered.delete(what);
+    return answer;
+  } catch (cause) {
+    if (!(cause instanceof Problem && cause.status === 0)) unanswered.delete(what);
+    throw cause;
+  }
+}
+
+/** Decides on a finding. */
+export function decideFinding(id: string, ruling: Ruling): Promise<Decided<Finding>> {
+  return once({ finding: id, ...ruling }, async (key) => {
+    let status = 0;
+    const request = api.POST('/v1/findings/{id}/decision', { params: { path: { id } }, body: { ...ruling, key } });
+    const item = await data(request.then((a) => ((status = a.response.status), a)));
+    return { item, pending: status === 202 };
+  });
 }
 
 /** Decides on a statement about a corporate action. */
-export async function decideAction(id: string, ruling: { decision: 'accept' | 'reject' | 'cancel'; by: string; why: string }): Promise<{ pending: boolean }> {
-  let status = 0;
-  const request = api.POST('/v1/actions/{id}/decision', { params: { path: { id } }, body: { ...ruling, key: newKey() } });
-  await data<unknown>(request.then((a) => ((status = a.response.status), a)));
-  return { pending: status === 202 };
+export function decideAction(id: string, ruling: { decision: 'accept' | 'reject' | 'cancel'; by: string; why: string }): Promise<{ pending: boolean }> {
+  return once({ action: id, ...ruling }, async (key) => {
+    let status = 0;
+    const request = api.POST('/v1/actions/{id}/decision', { params: { path: { id } }, body: { ...ruling, key } });
+    await data<unknown>(request.then((a) => ((status = a.response.status), a)));
+    return { pending: status === 202 };
+  });
 }
 
 /** A finding with its rows, its decisions, the net asset values of the same sessions and the actions that it proposes. */

@@ -40,47 +40,50 @@ export class BarWindow {
   problem = $state.raw<Problem | undefined>(undefined);
   loading = $state(false);
   at = $state.raw<Date | undefined>(undefined);
-  #from: string | null = null;
+  #asked: { query: BarsQuery; from: string | null } | undefined;
 
   /** The first session asked for; null for the first stored one. */
   get from(): string | null {
-    return this.#from;
+    return this.#asked?.from ?? null;
   }
   #abort: AbortController | undefined;
 
   /** Loads the bars from a session on, and keeps the old ones visible meanwhile. If there are none that late, it loads all. */
   async load(query: BarsQuery, from: string | null): Promise<void> {
+    const asked = { query, from };
+    this.#asked = asked;
     await this.#run(async (signal) => {
       let items = await bars(query, from === null ? {} : { from }, signal);
-      let first = from;
       if (items.length === 0 && from !== null) {
         items = await bars(query, {}, signal);
-        first = null;
+        if (!signal.aborted) asked.from = null;
       }
       if (signal.aborted) return;
       this.items = items;
       this.query = query;
-      this.#from = first;
     });
   }
 
-  /** The same bars again, for they have changed. */
+  /** Loads again what was asked for last, whether it came or not. */
   async reload(): Promise<void> {
-    if (this.query) await this.load(this.query, this.#from);
+    if (this.#asked) await this.load(this.#asked.query, this.#asked.from);
   }
 
   /** Loads the bars before those loaded, back to a session; null for all. */
   async older(to: string | null): Promise<void> {
+    const asked = this.#asked;
+    if (!asked || asked.from === null || (to !== null && to >= asked.from)) return;
     const first = this.items[0]?.session;
-    const query = this.query;
-    if (this.loading || this.#from === null || !first || !query || (to !== null && to >= this.#from)) return;
+    if (this.loading || this.query !== asked.query || !first) return this.load(asked.query, to); // there is nothing to add to
+    const back = { query: asked.query, from: to };
+    this.#asked = back;
     await this.#run(async (signal) => {
       const day = new Date(`${first}T00:00:00Z`);
       day.setUTCDate(day.getUTCDate() - 1);
-      const before = await bars(query, { to: day.toISOString().slice(0, 10), ...(to === null ? {} : { from: to }) }, signal);
+      const before = await bars(back.query, { to: day.toISOString().slice(0, 10), ...(to === null ? {} : { from: to }) }, signal);
       if (signal.aborted) return;
       this.items = [...before, ...this.items];
-      this.#from = before.length === 0 && to !== null ? null : to;
+      if (before.length === 0 && to !== null) back.from = null;
     });
   }
 
