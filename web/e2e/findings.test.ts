@@ -185,9 +185,9 @@ describe('findings', () => {
     await page.route('**/v1/findings?**', (route) => route.abort()); // the list stays as it was
     for (const f of all) await page.getByRole('checkbox', { name: new RegExp(f.symbol) }).check();
     await server.post(`/v1/findings/${all[0]!.id}/decision`, { decision: 'accept', by: 'lee', why: 'first' });
-    await page.unroute('**/v1/findings?**');
     const batch = page.getByRole('region', { name: 'Decide on several' });
     await batch.getByRole('button', { name: 'Reject' }).click();
+    await page.unroute('**/v1/findings?**');
     await batch.getByText('rejected: 2 of 3, 1 failed').waitFor();
     await batch.getByText(/lee has already decided/).waitFor();
     await decision(server, all[1]!, 'reject');

@@ -7,26 +7,28 @@ export type Ruling = { decision: Decision; by: string; why: string; values?: Sch
 /** What became of a decision: pending means that it is recorded and will be applied by a worker. */
 export type Decided<T> = { item: T; pending: boolean };
 
-const unanswered = new Map<string, string>(); // keys of requests whose response never came
+// The last request about each finding or action whose response never came.
+const unanswered = new Map<string, { what: string; key: string }>();
 
 /** Sends a request with an idempotency key: the same again after a lost connection has the same key, and does no harm. */
-async function once<T>(request: unknown, send: (key: string) => Promise<T>): Promise<T> {
-  const what = JSON.stringify(request);
-  const key = unanswered.get(what) ?? newKey();
-  unanswered.set(what, key);
+async function once<T>(about: string, ruling: object, send: (key: string) => Promise<T>): Promise<T> {
+  const what = JSON.stringify(ruling);
+  const last = unanswered.get(about);
+  const key = last?.what === what ? last.key : newKey();
+  unanswered.set(about, { what, key });
   try {
     const answer = await send(key);
-    unanswered.delete(what);
+    unanswered.delete(about);
     return answer;
   } catch (cause) {
-    if (!(cause instanceof Problem && cause.status === 0)) unanswered.delete(what);
+    if (!(cause instanceof Problem && cause.status === 0)) unanswered.delete(about);
     throw cause;
   }
 }
 
 /** Decides on a finding. */
 export function decideFinding(id: string, ruling: Ruling): Promise<Decided<Finding>> {
-  return once({ finding: id, ...ruling }, async (key) => {
+  return once(id, ruling, async (key) => {
     let status = 0;
     const request = api.POST('/v1/findings/{id}/decision', { params: { path: { id } }, body: { ...ruling, key } });
     const item = await data(request.then((a) => ((status = a.response.status), a)));
@@ -36,7 +38,7 @@ export function decideFinding(id: string, ruling: Ruling): Promise<Decided<Findi
 
 /** Decides on a statement about a corporate action. */
 export function decideAction(id: string, ruling: { decision: 'accept' | 'reject' | 'cancel'; by: string; why: string }): Promise<{ pending: boolean }> {
-  return once({ action: id, ...ruling }, async (key) => {
+  return once(id, ruling, async (key) => {
     let status = 0;
     const request = api.POST('/v1/actions/{id}/decision', { params: { path: { id } }, body: { ...ruling, key } });
     await data<unknown>(request.then((a) => ((status = a.response.status), a)));

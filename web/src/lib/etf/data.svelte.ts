@@ -42,9 +42,9 @@ export class BarWindow {
   at = $state.raw<Date | undefined>(undefined);
   #asked: { query: BarsQuery; from: string | null } | undefined;
 
-  /** The first session asked for; null for the first stored one. */
-  get from(): string | null {
-    return this.#asked?.from ?? null;
+  /** The first session asked for of an ETF; null for the first stored one, undefined if its bars were not asked for last. */
+  from(symbol: string): string | null | undefined {
+    return this.#asked?.query.symbol === symbol ? this.#asked.from : undefined;
   }
   #abort: AbortController | undefined;
 
@@ -85,6 +85,7 @@ export class BarWindow {
       this.items = [...before, ...this.items];
       if (before.length === 0 && to !== null) back.from = null;
     });
+    if (this.problem && this.#asked === back) this.#asked = asked; // it can be wanted again
   }
 
   async #run(work: (signal: AbortSignal) => Promise<void>): Promise<void> {

@@ -48,7 +48,7 @@ test('a load that another one takes the place of is asked for again, as far back
   go();
   await Promise.all([older, again]);
   expect(asked).toEqual(['none 2025-01-02', 'none 2020-01-02 2025-01-01', 'none 2020-01-02']);
-  expect([bars.from, bars.items.length]).toEqual(['2020-01-02', 1]);
+  expect([bars.from('SPY'), bars.items.length]).toEqual(['2020-01-02', 1]);
   await bars.older('2020-01-02'); // it is there
   expect(asked).toHaveLength(3);
 });
@@ -57,5 +57,16 @@ test('earlier bars that are wanted while others load are loaded with them', asyn
   const bars = new BarWindow();
   const first = bars.load(query('none'), '2025-01-02');
   await Promise.all([first, bars.older('2020-01-02')]);
-  expect([bars.from, bars.items[0]?.session]).toEqual(['2020-01-02', '2020-01-02']);
+  expect([bars.from('SPY'), bars.items[0]?.session]).toEqual(['2020-01-02', '2020-01-02']);
+});
+
+test('earlier bars that did not come can be wanted again', async () => {
+  const bars = new BarWindow();
+  await bars.load(query('none'), '2025-01-02');
+  refuse = true;
+  await bars.older('2020-01-02');
+  expect([bars.problem?.status, bars.from('SPY'), bars.from('QQQ')]).toEqual([503, '2025-01-02', undefined]);
+  refuse = false;
+  await bars.older('2020-01-02');
+  expect([bars.problem, bars.from('SPY'), bars.items.length]).toEqual([undefined, '2020-01-02', 2]);
 });

@@ -1,0 +1,1 @@
+import{A as e,St as t,V as n,et as r,it as i,v as a,z as o}from"./i18n.svelte-CqitDZXT.js";var s=n(`<div class="scroll" role="region" tabindex="0"><!></div>`);function c(n,c){var l=s(),u=i(l);e(u,()=>c.children),t(l),r(()=>a(l,`aria-label`,c.label)),o(n,l)}export{c as t};

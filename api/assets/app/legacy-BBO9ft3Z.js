@@ -1,1 +1,0 @@
-import{bt as e}from"./i18n.svelte-Cs67KHAC.js";e();

@@ -1,0 +1,1 @@
+import{Y as e,ct as t,ft as n,ut as r}from"./i18n.svelte-CqitDZXT.js";var i=`etfcast.by`;function a(){try{return localStorage.getItem(i)??``}catch{return``}}var o=n(t(a()));function s(){return e(o)}function c(t){r(o,t.trim(),!0);try{localStorage.setItem(i,e(o))}catch{}}export{s as n,c as t};
