@@ -816,7 +816,7 @@ type ETF struct {
 	Quarantined int       `json:"quarantined"`
 	CreatedAt   time.Time `json:"created_at"`
 
-	// ComparedOnly Names of those of its sources that never fill in its prices, because theirs are on another basis than the first source's: they are only compared with.
+	// ComparedOnly Names of those of its sources that never fill in its prices, because theirs are on another basis than the stored ones, or, before the first, than the first source's: they are only compared with.
 	ComparedOnly []string `json:"compared_only"`
 	Links        struct {
 		Bars           string `json:"bars"`
