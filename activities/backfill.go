@@ -1,7 +1,6 @@
 package activities
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -411,18 +410,18 @@ func (a *Backfilling) fillOf(ctx context.Context, b etf.Backfill, e etf.ETF) (*f
 
 // leaveOutCompared finds the sources of the fill whose prices can't be those of the ETF's series, and returns an error if no other is left.
 func (f *fill) leaveOutCompared(e etf.ETF) error {
-	f.compared = etf.ComparedOnly(e.Sources, e.Basis)
+	f.compared = e.ComparedOnly()
 	for i, ref := range f.sources {
 		if f.asks(i, ref.Name) {
 			return nil
 		}
 	}
-	basis := cmp.Or(e.Basis, etf.Source(e.Sources[0].Name).Basis)
+	basis := e.Series().Phrase()
 	if f.request.Source != "" {
-		return etf.Invalid("source", fmt.Sprintf("%s's prices are %s, but the series of %s is %s: they are only compared with it, and can't fill it in", f.request.Source, etf.Source(f.request.Source).Basis, e.Symbol, basis.Phrase()),
+		return etf.Invalid("source", fmt.Sprintf("%s's prices are %s, but the series of %s is %s: they are only compared with it, and can't fill it in", f.request.Source, etf.Source(f.request.Source).Basis, e.Symbol, basis),
 			"start the backfill without a source (`etfcast backfill start` without --source), or name another one: `etfcast etf sources "+string(e.Symbol)+"` lists them")
 	}
-	return etf.Invalid("sources", fmt.Sprintf("the series of %s is %s, and none of its sources fills in such prices", e.Symbol, basis.Phrase()), "put one first that has them: `etfcast etf edit "+string(e.Symbol)+" --source NAME`")
+	return etf.Invalid("sources", fmt.Sprintf("the series of %s is %s, and none of its sources fills in such prices", e.Symbol, basis), "put one first that has them: `etfcast etf edit "+string(e.Symbol)+" --source NAME`")
 }
 
 // asks reports whether the source, at that place among those of the fill, is asked for the ETF's sessions.

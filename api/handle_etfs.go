@@ -211,7 +211,7 @@ func etfOut(e etf.ETF) gen.ETF {
 		Listed: sessionOut(e.Listed), Delisted: sessionOut(e.Delisted), Isin: textOrNil(e.ISIN), PermanentId: e.PermanentID,
 		FormerSymbols: make([]gen.FormerSymbol, len(e.Former)), Retired: e.Retired, Changes: e.Changes,
 		DataVersion: dataVersionOut(e.DataVersion), FirstSession: sessionOut(e.First), LastSession: sessionOut(e.Last),
-		Bars: e.Bars, Quarantined: e.Quarantined, CreatedAt: e.CreatedAt.UTC(), ComparedOnly: append([]string{}, etf.ComparedOnly(e.Sources, e.Basis)...),
+		Bars: e.Bars, Quarantined: e.Quarantined, CreatedAt: e.CreatedAt.UTC(), ComparedOnly: append([]string{}, e.ComparedOnly()...),
 	}
 	for i, f := range e.Former {
 		out.FormerSymbols[i] = gen.FormerSymbol{Symbol: f.Symbol, Last: f.Last}

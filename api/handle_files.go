@@ -141,21 +141,6 @@ func checkOut(c service.CheckedFile) gen.FileCheck {
 // lineForm finds the line of the file in a finding's evidence.
 var lineForm = regexp.MustCompile(`\.csv:(\d{1,9})\b`)
 
-// proposalOut renders the corporate action that would explain a finding; nil for none.
-func proposalOut(p *etf.Action) *gen.Proposal {
-	if p == nil {
-		return nil
-	}
-	out := gen.Proposal{Kind: string(p.Kind), Ex: p.Ex}
-	if p.Kind == etf.Split {
-		ratio := p.Terms()
-		out.Ratio = &ratio
-	} else {
-		out.Amount = &p.Amount
-	}
-	return &out
-}
-
 func fileFindingOut(l service.FileFinding) gen.FileFinding {
 	f := gen.FileFinding{
 		Rule: l.Rule, Severity: string(l.Severity), From: sessionOrNil(l.From), To: sessionOrNil(l.To), Count: l.Sessions,

@@ -87,6 +87,21 @@ func (s *server) GetFinding(ctx context.Context, r gen.GetFindingRequestObject) 
 	return out, nil
 }
 
+// proposalOut renders the corporate action that would explain a finding; nil for none.
+func proposalOut(p *etf.Action) *gen.Proposal {
+	if p == nil {
+		return nil
+	}
+	out := gen.Proposal{Kind: string(p.Kind), Ex: p.Ex}
+	if p.Kind == etf.Split {
+		ratio := p.Terms()
+		out.Ratio = &ratio
+	} else {
+		out.Amount = &p.Amount
+	}
+	return &out
+}
+
 // DecideFinding implements gen.StrictServerInterface.
 func (s *server) DecideFinding(ctx context.Context, r gen.DecideFindingRequestObject) (gen.DecideFindingResponseObject, error) {
 	request := service.DecisionRequest{

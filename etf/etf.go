@@ -1,6 +1,7 @@
 package etf
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -151,6 +152,14 @@ type ETF struct {
 	Quarantined int       `json:"quarantined"`
 	CreatedAt   time.Time `json:"created_at"`
 }
+
+// Series returns the basis of the ETF's series: that of the stored prices; before the first, the one that its first source declares, empty if
+// that says it with its responses only.
+func (e *ETF) Series() Basis { return cmp.Or(e.Basis, declared(e.Sources)) }
+
+// ComparedOnly names those of the ETF's sources that are never asked for its series, because their prices are on another basis: their closes are
+// only compared with it.
+func (e *ETF) ComparedOnly() []string { return comparedOnly(e.Sources, e.Series()) }
 
 // FormerSymbol is a symbol that an ETF had before it was renamed.
 type FormerSymbol struct {

@@ -197,10 +197,11 @@ func symbolItself(s Symbol, _ Exchange) string { return string(s) }
 // SeriesBasis returns the basis of the series of an ETF with these sources, if it matters: the one that the first source declares, if another
 // declares a different one. That one can be compared with, but can't take the first one's place. Empty otherwise.
 func SeriesBasis(sources []SourceRef) Basis {
-	if len(ComparedOnly(sources, "")) == 0 {
+	basis := declared(sources)
+	if len(comparedOnly(sources, basis)) == 0 {
 		return ""
 	}
-	return Source(sources[0].Name).Basis
+	return basis
 }
 
 // HasSource reports whether the source is among those.
@@ -208,24 +209,26 @@ func HasSource(sources []SourceRef, name string) bool {
 	return slices.ContainsFunc(sources, func(ref SourceRef) bool { return ref.Name == name })
 }
 
-// ComparedOnly names those of an ETF's sources that are never asked for its series, because their prices are on another basis: their closes are
-// only compared with it. The basis of the series is that of the stored prices; before the first (""), that of the first source.
-func ComparedOnly(sources []SourceRef, stored Basis) []string {
-	if stored == "" && len(sources) > 0 {
-		if stored = Source(sources[0].Name).Basis; stored == BasisUnknown {
-			return nil
-		}
-	}
-	if stored == "" {
-		return nil
-	}
+// comparedOnly names the sources that are on another basis than the series, each once; none if that is not known.
+func comparedOnly(sources []SourceRef, series Basis) []string {
 	var names []string
 	for _, ref := range sources {
-		if OnOtherBasis(ref.Name, stored) && !slices.Contains(names, ref.Name) {
+		if series != "" && OnOtherBasis(ref.Name, series) && !slices.Contains(names, ref.Name) {
 			names = append(names, ref.Name)
 		}
 	}
 	return names
+}
+
+// declared is the basis that the first source declares; empty if it says it with its responses.
+func declared(sources []SourceRef) Basis {
+	if len(sources) == 0 {
+		return ""
+	}
+	if basis := Source(sources[0].Name).Basis; basis != BasisUnknown {
+		return basis
+	}
+	return ""
 }
 
 // OnOtherBasis reports whether the source declares another basis.

@@ -117,7 +117,7 @@ func TestComparedOnly(t *testing.T) {
 		for _, name := range c.sources {
 			refs = append(refs, SourceRef{Name: name, Ref: "069500"})
 		}
-		if got := ComparedOnly(refs, c.stored); !slices.Equal(got, c.want) {
+		if got := (&ETF{Sources: refs, Basis: c.stored}).ComparedOnly(); !slices.Equal(got, c.want) {
 			t.Errorf("of %v, with %q stored: %v, want %v", c.sources, c.stored, got, c.want)
 		}
 	}

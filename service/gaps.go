@@ -215,7 +215,7 @@ type askable struct {
 
 // askableOf returns the sources that a backfill asks for the ETF's sessions: not those that are only compared with.
 func askableOf(e etf.ETF, cal *calendar.Calendar, last, today etf.Session) (list []askable) {
-	compared := etf.ComparedOnly(e.Sources, e.Basis)
+	compared := e.ComparedOnly()
 	for i, ref := range e.Sources {
 		if traits := etf.Source(ref.Name); traits.Completes(i) && !slices.Contains(compared, ref.Name) {
 			list = append(list, askable{ref.Name, cal.Reach(traits.DepthOf(ref.Ref), last, today)})

@@ -52,7 +52,7 @@ type ImportItem struct {
 	Line   int        `json:"line"`
 	Symbol etf.Symbol `json:"symbol"`
 	Result etf.Change `json:"result"`
-	// ComparedOnly are the sources that are never asked for its series (etf.ComparedOnly), of an ETF with stored prices by their basis.
+	// ComparedOnly are the sources that are never asked for its series (etf.ETF.ComparedOnly), of an ETF with stored prices by their basis.
 	ComparedOnly []string `json:"compared_only,omitempty"`
 }
 
@@ -102,7 +102,7 @@ func (s *Service) ImportETFs(ctx context.Context, r ImportRequest) (ImportReport
 		return report, t.err()
 	}
 	for i, change := range changes {
-		report.Items = append(report.Items, ImportItem{Line: t.at[i], Symbol: t.etfs[i].Symbol, Result: change, ComparedOnly: etf.ComparedOnly(t.etfs[i].Sources, t.etfs[i].Basis)})
+		report.Items = append(report.Items, ImportItem{Line: t.at[i], Symbol: t.etfs[i].Symbol, Result: change, ComparedOnly: t.etfs[i].ComparedOnly()})
 		switch change {
 		case etf.Created:
 			report.Created++

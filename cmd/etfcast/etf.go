@@ -203,8 +203,8 @@ func (a *app) edit(cmd *cobra.Command, request service.ETFEditRequest, by author
 
 // noteCompared says which sources of an ETF never fill in its series.
 func (a *app) noteCompared(e etf.ETF) {
-	compared := etf.ComparedOnly(e.Sources, e.Basis)
-	basis := cmp.Or(e.Basis, etf.Source(e.Sources[0].Name).Basis).Phrase()
+	compared := e.ComparedOnly()
+	basis := e.Series().Phrase()
 	for _, name := range compared {
 		fmt.Fprintf(a.stderr, "note: %s never fills in prices of %s: its prices are %s, the series is %s\n", name, e.Symbol, etf.Source(name).Basis, basis)
 	}

@@ -42,7 +42,7 @@ that a person has given counts more than any source's.`,
 				return a.encode(author.as, e.Sources)
 			}
 			a.noteCompared(e)
-			compared := etf.ComparedOnly(e.Sources, e.Basis)
+			compared := e.ComparedOnly()
 			t := newTable(a.stdout, "ORDER", "SOURCE", "REF", "RESTATED HISTORY").numbers("ORDER").spare("RESTATED HISTORY", "REF")
 			for i, src := range e.Sources {
 				if slices.Contains(compared, src.Name) {

@@ -4,6 +4,20 @@ import { newKey, type Action, type Decision, type Finding, type FindingDetail } 
 
 export type Ruling = { decision: Decision; by: string; why: string; values?: Schema<'NewBar'>[] };
 
+/** What was decided on: a finding, or an action without one, whose id it has then. */
+export type Subject = { id: string; symbol: string; action?: string };
+
+/** A decision that was made, in words; `again` if the subject waits for another one. */
+export type Done = Subject & { text: string; undo: boolean; pending: boolean; again?: boolean };
+
+/** What shows one subject and decides on it. */
+export interface DecisionProps {
+  id: string;
+  ondecided: (done: Done) => void;
+  /** A decision failed whose subject is not shown any more. */
+  onfailed: (of: Subject, problem: Problem) => void;
+}
+
 /** What became of a decision: pending means that it is recorded and will be applied by a worker. */
 export type Decided<T> = { item: T; pending: boolean };
 
